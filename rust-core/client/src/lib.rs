@@ -1,0 +1,18 @@
+//! Holdfast's client: the way from a caller's request to a node.
+//!
+//! What this room promises: whatever a caller gives (settings, connection strings, keys, values) is checked
+//! here, before anything is sent, and refused with a typed error that names it; nothing is half done. The
+//! client never sees how changes are replicated: a node inside the process is plugged in behind
+//! [`embedded`].
+
+mod client;
+pub mod connection_string;
+pub mod embedded;
+pub mod limits;
+pub mod settings;
+pub mod store;
+
+pub use client::Client;
+pub use connection_string::{ConnectionString, Endpoint, Topology};
+pub use settings::{ClientSettings, NodeSettings, Settings, StoreSettings};
+pub use store::Store;

@@ -1,0 +1,123 @@
+//! Settings of one client.
+
+use std::time::Duration;
+
+use holdfast_proto::Error;
+
+use super::given;
+use super::table::{DefaultValue, Setting};
+use super::value::{self, Words};
+
+/// Least important native log lines that are passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum LogLevel {
+    /// None.
+    Off = 0,
+    /// Something failed for good.
+    Error = 1,
+    /// Something is wrong and was survived.
+    Warn = 2,
+    /// What an operator wants to know.
+    Info = 3,
+    /// What a developer wants to know.
+    Debug = 4,
+    /// Everything.
+    Trace = 5,
+}
+
+impl Words for LogLevel {
+    const WORDS: &'static [(&'static str, LogLevel)] = &[
+        ("off", LogLevel::Off),
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ];
+}
+
+/// The client's settings that were given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// Whether a store that does not exist is made when it is opened.
+    pub auto_create_stores: Option<bool>,
+    /// How long connecting may take.
+    pub connect_timeout: Option<Duration>,
+    /// How long a call may take that does not say so itself.
+    pub timeout: Option<Duration>,
+    /// Names the client in logs and on servers.
+    pub client_name: Option<String>,
+    /// Least important native log lines that are passed on.
+    pub log_level: Option<LogLevel>,
+}
+
+impl ClientSettings {
+    /// `auto-create-stores`, by default on.
+    pub fn auto_create_stores_or_default(&self) -> bool {
+        self.auto_create_stores
+            .unwrap_or_else(|| default_of("auto-create-stores", value::switch))
+    }
+
+    /// `connect-timeout` or the table's default.
+    pub fn connect_timeout_or_default(&self) -> Duration {
+        self.connect_timeout
+            .unwrap_or_else(|| default_of("connect-timeout", value::duration))
+    }
+
+    /// `timeout` or the table's default.
+    pub fn timeout_or_default(&self) -> Duration {
+        self.timeout
+            .unwrap_or_else(|| default_of("timeout", value::duration))
+    }
+
+    /// `log-level` or the table's default.
+    pub fn log_level_or_default(&self) -> LogLevel {
+        self.log_level
+            .unwrap_or_else(|| default_of("log-level", value::word))
+    }
+
+    pub(super) fn set(&mut self, setting: &Setting, text: &str) -> Result<(), Error> {
+        match setting.name {
+            "auto-create-stores" => self.auto_create_stores = Some(value::switch(setting, text)?),
+            "connect-timeout" => self.connect_timeout = Some(value::duration(setting, text)?),
+            "timeout" => self.timeout = Some(value::duration(setting, text)?),
+            "client-name" => self.client_name = Some(value::text(setting, text)?),
+            "log-level" => self.log_level = Some(value::word(setting, text)?),
+            other => unreachable!("'{other}' is no client's setting"),
+        }
+        Ok(())
+    }
+
+    pub(super) fn given(&self) -> Vec<(&'static str, String)> {
+        let ClientSettings {
+            auto_create_stores,
+            connect_timeout,
+            timeout,
+            client_name,
+            log_level,
+        } = self;
+        [
+            given("auto-create-stores", auto_create_stores, |on| {
+                value::switch_text(*on)
+            }),
+            given("connect-timeout", connect_timeout, |limit| {
+                value::duration_text(*limit)
+            }),
+            given("timeout", timeout, |limit| value::duration_text(*limit)),
+            given("client-name", client_name, String::clone),
+            given("log-level", log_level, |level| level.word().to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn default_of<T>(name: &str, parse: fn(&Setting, &str) -> Result<T, Error>) -> T {
+    let setting = Setting::find(name).expect("a test finds every setting of the structs");
+    let DefaultValue::Value(text) = setting.default else {
+        unreachable!("the default of '{name}' is computed")
+    };
+    parse(setting, text).expect("a test parses every default")
+}

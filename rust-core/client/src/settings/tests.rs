@@ -1,0 +1,312 @@
+use std::time::Duration;
+
+use holdfast_state::{Eviction, StateError, StoreClass, StoreSettings, StoreSettingsGiven};
+
+use super::table::{DefaultValue, Kind, LEAST_MEMORY, TABLE};
+use super::value::Words;
+use super::*;
+
+const GIB: u64 = 1 << 30;
+
+fn sample(setting: &Setting) -> &'static str {
+    match setting.kind {
+        Kind::Bytes { .. } => "1MiB",
+        Kind::Duration { .. } => "90s",
+        Kind::Enum(words) => words[words.len() - 1],
+        Kind::Bool => "on",
+        Kind::Name => "node-1",
+        Kind::Text => "größe & mehr",
+    }
+}
+
+fn refusal(name: &str, text: &str) -> String {
+    let error = Settings::from_pairs(&[(name, text)]).unwrap_err();
+    assert_eq!(error.code, Code::InvalidSetting, "{error}");
+    error.message
+}
+
+#[test]
+fn each_row_of_the_table_has_its_field_and_each_field_its_row() {
+    let mut all = Settings::default();
+    for setting in TABLE {
+        let mut settings = Settings::default();
+        settings.set(setting.name, sample(setting)).unwrap();
+        assert_ne!(settings, Settings::default(), "'{}' sets nothing", setting.name);
+        let given = settings.given();
+        assert_eq!(given.len(), 1, "'{}' sets {given:?}", setting.name);
+        assert_eq!(given[0].0, setting.name);
+        all.set(setting.name, sample(setting)).unwrap();
+    }
+    // `given` destructures the structs, so that no field can be missing in it.
+    let given: Vec<&str> = all.given().iter().map(|(name, _)| *name).collect();
+    let table: Vec<&str> = TABLE.iter().map(|setting| setting.name).collect();
+    assert_eq!(given, table);
+}
+
+#[test]
+fn given_settings_are_written_as_text_that_reads_back_as_the_same() {
+    let mut all = Settings::default();
+    for setting in TABLE {
+        all.set(setting.name, sample(setting)).unwrap();
+    }
+    let given = all.given();
+    let pairs: Vec<(&str, &str)> = given.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    assert_eq!(Settings::from_pairs(&pairs).unwrap(), all);
+}
+
+#[test]
+fn the_words_of_the_table_are_those_of_the_types() {
+    fn words<T: Words>(name: &str) {
+        let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
+        assert_eq!(Setting::find(name).unwrap().kind, Kind::Enum(words.leak()));
+        assert!(T::WORDS.iter().all(|(word, value)| value.word() == *word));
+    }
+    words::<Clock>("clock");
+    words::<StoreClass>("class");
+    words::<Eviction>("eviction");
+    words::<LogLevel>("log-level");
+}
+
+#[test]
+fn a_conflict_speaks_of_classes_and_evictions_in_the_words_of_the_table() {
+    for (asked_word, asked) in StoreClass::WORDS {
+        for (defined_word, defined) in StoreClass::WORDS.iter().filter(|(_, defined)| defined != asked) {
+            let asked = StoreSettingsGiven {
+                class: Some(*asked),
+                ..StoreSettingsGiven::default()
+            };
+            let defined = StoreSettings::new(*defined, GIB);
+            let error = Error::from(StateError::StoreConflict {
+                asked: Box::new(asked),
+                defined: Box::new(defined),
+            });
+            assert!(
+                error
+                    .message
+                    .contains(&format!("class {defined_word}, not {asked_word}")),
+                "{error}"
+            );
+        }
+    }
+    let asked = StoreSettingsGiven {
+        eviction: Some(Eviction::None),
+        ..StoreSettingsGiven::default()
+    };
+    let defined = StoreSettings::new(StoreClass::Cache, GIB);
+    let error = Error::from(StateError::StoreConflict {
+        asked: Box::new(asked),
+        defined: Box::new(defined),
+    });
+    let (s3_fifo, none) = (Eviction::S3Fifo.word(), Eviction::None.word());
+    assert!(
+        error.message.contains(&format!("eviction {s3_fifo}, not {none}")),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_default_is_a_value_that_its_setting_accepts() {
+    for setting in TABLE {
+        match setting.default {
+            DefaultValue::Value(text) => setting.check(text).unwrap(),
+            DefaultValue::Computed(words) => assert!(!words.is_empty()),
+        }
+        assert!(
+            setting.doc.ends_with('.'),
+            "the docs of '{}' are a sentence",
+            setting.name
+        );
+    }
+    let client = ClientSettings::default();
+    assert!(client.auto_create_stores_or_default());
+    assert_eq!(client.connect_timeout_or_default(), Duration::from_secs(10));
+    assert_eq!(client.timeout_or_default(), Duration::from_secs(5));
+    assert_eq!(client.log_level_or_default(), LogLevel::Info);
+    assert_eq!(NodeSettings::default().clock_or_default(), Clock::System);
+}
+
+#[test]
+fn a_setting_has_one_name_in_every_spelling() {
+    let setting = Setting::find("max-memory").unwrap();
+    assert_eq!(setting.pascal_case(), "MaxMemory");
+    assert_eq!(setting.environment_name(), "HOLDFAST_MAX_MEMORY");
+    assert_eq!(setting.flag(), "--max-memory");
+    let mut seen = std::collections::BTreeSet::new();
+    for setting in TABLE {
+        let kebab = setting.name.split('-').all(|word| {
+            word.starts_with(|c: char| c.is_ascii_lowercase()) && word.bytes().all(|b| b.is_ascii_lowercase())
+        });
+        assert!(kebab, "'{}' is not in kebab-case", setting.name);
+        assert!(
+            seen.insert(setting.name),
+            "'{}' is twice in the table",
+            setting.name
+        );
+    }
+}
+
+#[test]
+fn values_are_read_in_every_form_that_people_write() {
+    let of = |name: &str, text: &str| Settings::from_pairs(&[(name, text)]).unwrap();
+    for (text, bytes) in [
+        ("64MiB", 64 << 20),
+        ("64 MiB", 64 << 20),
+        ("1GB", 1_000_000_000),
+        ("1048576", 1 << 20),
+        ("1048576B", 1 << 20),
+        ("1.5GiB", 3 * GIB / 2),
+        ("16KiB", LEAST_MEMORY),
+    ] {
+        assert_eq!(
+            of("max-memory", text).store.given.max_memory,
+            Some(bytes),
+            "{text}"
+        );
+    }
+    for (text, ms) in [
+        ("5s", 5_000),
+        ("250ms", 250),
+        ("1h 30m", 5_400_000),
+        ("90000ms", 90_000),
+        ("1500us", 2),
+    ] {
+        assert_eq!(
+            of("timeout", text).client.timeout,
+            Some(Duration::from_millis(ms)),
+            "{text}"
+        );
+    }
+    assert_eq!(of("default-ttl", "none").store.given.default_ttl_ms, Some(None));
+    assert_eq!(
+        of("default-ttl", "5m").store.given.default_ttl_ms,
+        Some(Some(300_000))
+    );
+    for text in ["cache", "Cache", "CACHE"] {
+        assert_eq!(of("class", text).store.given.class, Some(StoreClass::Cache));
+    }
+    for text in ["s3-fifo", "S3Fifo"] {
+        assert_eq!(of("eviction", text).store.given.eviction, Some(Eviction::S3Fifo));
+    }
+    for (text, on) in [("on", true), ("True", true), ("off", false), ("False", false)] {
+        assert_eq!(of("hash-tags", text).store.given.hash_tags, Some(on));
+    }
+}
+
+#[test]
+fn a_value_that_is_not_accepted_is_named_with_its_setting_and_what_is_accepted() {
+    for (name, text, accepted) in [
+        ("max-memory", "", "64MiB"),
+        ("max-memory", "lots", "64MiB"),
+        ("max-memory", "-1", "64MiB"),
+        ("max-memory", "16383", "from 16KiB"),
+        ("max-memory", "1e9", "64MiB"),
+        ("max-memory", "99999999EiB", "64MiB"),
+        ("max-memory", "64 fortnights", "64MiB"),
+        ("max-value", "0", "from 1B to 16MiB"),
+        ("max-value", "17MiB", "from 1B to 16MiB"),
+        ("memory-limit", "none", "64MiB"),
+        ("timeout", "", "250ms, 5s"),
+        ("timeout", "5", "250ms, 5s"),
+        ("timeout", "0s", "from 1ms to 24days"),
+        ("timeout", "-5s", "250ms, 5s"),
+        ("timeout", "25days", "24days"),
+        ("timeout", "none", "250ms, 5s"),
+        ("timeout", "99999999999999999999s", "250ms, 5s"),
+        ("default-ttl", "101years", "to 100years"),
+        ("default-ttl", "0", "or none"),
+        ("class", "queue", "coordination or cache"),
+        ("clock", "", "system or manual"),
+        ("eviction", "lru", "s3-fifo or none"),
+        ("hash-tags", "yes", "on or off"),
+        ("node", "", "A-Z a-z 0-9"),
+        ("node", "a b", "A-Z a-z 0-9"),
+        ("node", "..", "not only . or .."),
+        ("client-name", "", "1 to 128 characters"),
+        ("client-name", "a\nb", "control character"),
+        ("log-level", "loud", "off or error or warn"),
+    ] {
+        let message = refusal(name, text);
+        let shown = crate::limits::escape_key(text.as_bytes());
+        assert!(
+            message.starts_with(&format!("setting '{name}' is '{shown}': ")),
+            "{message}"
+        );
+        assert!(
+            message.contains(accepted),
+            "'{accepted}' is missing in: {message}"
+        );
+    }
+    assert!(refusal("node", &"n".repeat(129)).len() < 250);
+}
+
+#[test]
+fn an_unknown_setting_is_answered_with_the_nearest_name_and_never_with_its_value() {
+    for (given, nearest) in [
+        ("max-memry", "max-memory"),
+        ("MaxMemory", "max-memory"),
+        ("HOLDFAST_MAX_MEMORY", "max-memory"),
+        ("--eviction", "eviction"),
+        ("ttl-default", ""),
+        ("clas", "class"),
+        ("password", ""),
+        ("", ""),
+    ] {
+        let message = refusal(given, "hunter2");
+        assert!(!message.contains("hunter2"), "{message}");
+        match nearest {
+            "" => assert!(message.contains("the settings are node, clock, "), "{message}"),
+            _ => assert!(
+                message.ends_with(&format!("did you mean '{nearest}'?")),
+                "{message}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_setting_given_twice_is_refused() {
+    let error =
+        Settings::from_pairs(&[("timeout", "1s"), ("clock", "manual"), ("timeout", "1s")]).unwrap_err();
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (Code::InvalidSetting, "setting 'timeout' is given twice")
+    );
+}
+
+#[test]
+fn only_what_an_opener_gave_contradicts_the_node() {
+    let node = |pairs: &[(&str, &str)]| Settings::from_pairs(pairs).unwrap().node;
+    assert_eq!(node(&[]).check_against(Clock::Manual, GIB), Ok(()));
+    assert_eq!(
+        node(&[("clock", "manual"), ("memory-limit", "1GiB")]).check_against(Clock::Manual, GIB),
+        Ok(())
+    );
+    let contradicting = [("node", "a"), ("clock", "manual"), ("memory-limit", "2GiB")];
+    let error = node(&contradicting)
+        .check_against(Clock::System, GIB)
+        .unwrap_err();
+    assert_eq!(error.code, Code::NodeConflict);
+    assert_eq!(
+        error.message,
+        "node 'a' runs with clock system, not manual and memory-limit 1GiB, not 2GiB"
+    );
+    let error = node(&[("clock", "system")])
+        .check_against(Clock::Manual, GIB)
+        .unwrap_err();
+    assert_eq!(
+        error.message,
+        "the process's shared node runs with clock manual, not system"
+    );
+}
+
+#[test]
+fn lines_of_settings_are_split_at_their_first_equals_sign() {
+    let pairs = pairs_of_lines("class=cache\n\nclient-name=a=b\r\n").unwrap();
+    assert_eq!(pairs, [("class", "cache"), ("client-name", "a=b")]);
+    let error = pairs_of_lines("class=cache\nhunter2\n").unwrap_err();
+    assert_eq!(error.code, Code::InvalidSetting);
+    assert!(
+        error.message.contains("line 2") && !error.message.contains("hunter2"),
+        "{error}"
+    );
+}

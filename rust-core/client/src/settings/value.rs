@@ -1,0 +1,150 @@
+//! From a setting's text to its value and back. Errors name the setting, the text and what is accepted.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use holdfast_proto::{Code, Error, bytes_text};
+
+use super::table::{Kind, Setting, pascal_case};
+use crate::limits::escape_key;
+
+/// An enumeration whose words are those of a row of the table, in its order.
+pub(super) trait Words: Copy + PartialEq + 'static {
+    const WORDS: &'static [(&'static str, Self)];
+
+    fn word(self) -> &'static str {
+        let (word, _) = Self::WORDS
+            .iter()
+            .find(|(_, value)| *value == self)
+            .expect("each value has a word: a test sets each word of the table");
+        word
+    }
+}
+
+pub(super) fn bytes(setting: &Setting, text: &str) -> Result<u64, Error> {
+    let Kind::Bytes { least, most } = setting.kind else {
+        mistyped(setting)
+    };
+    text.parse::<ByteSize>()
+        .ok()
+        .map(|size| size.as_u64())
+        .filter(|bytes| (least..=most).contains(bytes))
+        .ok_or_else(|| refused(setting, text))
+}
+
+/// `None` for the word `none`. Fractions of a millisecond round up, so that nothing lives shorter than it was told.
+pub(super) fn duration_or_none(setting: &Setting, text: &str) -> Result<Option<Duration>, Error> {
+    let Kind::Duration { most_ms, or_none } = setting.kind else {
+        mistyped(setting)
+    };
+    if or_none && text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    humantime::parse_duration(text)
+        .ok()
+        .map(|duration| duration.as_nanos().div_ceil(1_000_000))
+        .filter(|ms| (1..=u128::from(most_ms)).contains(ms))
+        .map(|ms| Some(Duration::from_millis(ms as u64)))
+        .ok_or_else(|| refused(setting, text))
+}
+
+pub(super) fn duration(setting: &Setting, text: &str) -> Result<Duration, Error> {
+    duration_or_none(setting, text)?.ok_or_else(|| refused(setting, text))
+}
+
+pub(super) fn word<T: Words>(setting: &Setting, text: &str) -> Result<T, Error> {
+    T::WORDS
+        .iter()
+        .find(|(word, _)| is_word(word, text))
+        .map(|(_, value)| *value)
+        .ok_or_else(|| refused(setting, text))
+}
+
+pub(super) fn switch(setting: &Setting, text: &str) -> Result<bool, Error> {
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    if is("on") || is("true") {
+        Ok(true)
+    } else if is("off") || is("false") {
+        Ok(false)
+    } else {
+        Err(refused(setting, text))
+    }
+}
+
+pub(super) fn text(setting: &Setting, text: &str) -> Result<String, Error> {
+    let accepted = match setting.kind {
+        Kind::Name => is_name(text),
+        Kind::Text => {
+            (1..=MOST_CHARACTERS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+        }
+        _ => mistyped(setting),
+    };
+    if accepted {
+        Ok(text.to_owned())
+    } else {
+        Err(refused(setting, text))
+    }
+}
+
+/// Longest name of a store, tenant or node, and longest free text.
+pub(crate) const MOST_CHARACTERS: usize = 128;
+
+/// Whether a text can name a store, a tenant or a node. `.` and `..` cannot: tools that normalise URIs remove them.
+pub(crate) fn is_name(text: &str) -> bool {
+    let accepted = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=MOST_CHARACTERS).contains(&text.len()) && text.bytes().all(accepted) && text != "." && text != ".."
+}
+
+pub(super) fn check(setting: &Setting, given: &str) -> Result<(), Error> {
+    match setting.kind {
+        Kind::Bytes { .. } => bytes(setting, given).map(drop),
+        Kind::Duration { .. } => duration_or_none(setting, given).map(drop),
+        Kind::Enum(words) if words.iter().any(|word| is_word(word, given)) => Ok(()),
+        Kind::Enum(_) => Err(refused(setting, given)),
+        Kind::Bool => switch(setting, given).map(drop),
+        Kind::Name | Kind::Text => text(setting, given).map(drop),
+    }
+}
+
+pub(super) fn duration_text(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+pub(super) fn switch_text(on: bool) -> String {
+    if on { "on" } else { "off" }.to_owned()
+}
+
+// C# and JSON spell an enumeration's words in Pascal case.
+fn is_word(word: &str, text: &str) -> bool {
+    text.eq_ignore_ascii_case(word) || text.eq_ignore_ascii_case(&pascal_case(word))
+}
+
+#[cold]
+fn refused(setting: &Setting, text: &str) -> Error {
+    let accepted = match setting.kind {
+        Kind::Bytes { least, most } => {
+            let (least, most) = (bytes_text(least), bytes_text(most));
+            format!("a size from {least} to {most}, such as 512KiB, 64MiB or 1048576")
+        }
+        Kind::Duration { most_ms, or_none } => {
+            let most = duration_text(Duration::from_millis(most_ms));
+            let none = if or_none { ", or none" } else { "" };
+            format!("a duration from 1ms to {most}, such as 250ms, 5s or 1h 30m{none}")
+        }
+        Kind::Enum(words) => words.join(" or "),
+        Kind::Bool => "on or off".to_owned(),
+        Kind::Name => {
+            format!("1 to {MOST_CHARACTERS} of the characters A-Z a-z 0-9 . _ - (not only . or ..)")
+        }
+        Kind::Text => format!("1 to {MOST_CHARACTERS} characters, none of them a control character"),
+    };
+    let (name, shown) = (setting.name, escape_key(text.as_bytes()));
+    Error::new(
+        Code::InvalidSetting,
+        format!("setting '{name}' is '{shown}': it takes {accepted}"),
+    )
+}
+
+fn mistyped(setting: &Setting) -> ! {
+    unreachable!("'{}' is read as another kind than the table says", setting.name)
+}

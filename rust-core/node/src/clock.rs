@@ -1,0 +1,155 @@
+//! The cluster clock of a node that is alone. The only place that looks at a clock.
+//!
+//! It starts at 0 and counts the milliseconds that have passed since, suspended ones included (an entry
+//! that should live for a minute is gone after a laptop slept for an hour). It never goes back.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use holdfast_state::Timestamp;
+
+/// Where a node's time comes from.
+pub trait ClusterClock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+
+    /// Moves a manual clock on and returns its new reading; `None` on any other clock.
+    fn advance(&self, by_ms: u64) -> Option<Timestamp>;
+
+    /// Whether time passes without [`ClusterClock::advance`].
+    fn moves_by_itself(&self) -> bool;
+}
+
+/// The machine's own time.
+pub struct SystemClock {
+    started: Elapsed,
+}
+
+/// A clock that stands still unless it is told to move; for tests.
+#[derive(Default)]
+pub struct ManualClock {
+    now_ms: AtomicI64,
+}
+
+impl SystemClock {
+    /// A clock that begins now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self {
+            started: Elapsed::start(),
+        }
+    }
+}
+
+impl ClusterClock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.started.milliseconds())
+    }
+
+    fn advance(&self, _by_ms: u64) -> Option<Timestamp> {
+        None
+    }
+
+    fn moves_by_itself(&self) -> bool {
+        true
+    }
+}
+
+impl ClusterClock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now_ms.load(Ordering::Acquire))
+    }
+
+    fn advance(&self, by_ms: u64) -> Option<Timestamp> {
+        let by_ms = i64::try_from(by_ms).unwrap_or(i64::MAX);
+        let before = self
+            .now_ms
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+                Some(now.saturating_add(by_ms))
+            })
+            .unwrap_or_else(|now| now);
+        Some(Timestamp(before.saturating_add(by_ms)))
+    }
+
+    fn moves_by_itself(&self) -> bool {
+        false
+    }
+}
+
+/// Time since a start, suspend included where the system tells (`CLOCK_BOOTTIME`).
+struct Elapsed {
+    #[cfg(target_os = "linux")]
+    started_ns: i64,
+    #[cfg(not(target_os = "linux"))]
+    started: std::time::Instant,
+}
+
+#[cfg(target_os = "linux")]
+impl Elapsed {
+    fn start() -> Self {
+        Self {
+            started_ns: Self::boottime_ns(),
+        }
+    }
+
+    fn boottime_ns() -> i64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        now.tv_sec * 1_000_000_000 + now.tv_nsec
+    }
+
+    fn milliseconds(&self) -> i64 {
+        (Self::boottime_ns() - self.started_ns) / 1_000_000
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Elapsed {
+    #[expect(clippy::disallowed_methods, reason = "this module is where the clock is read")]
+    fn start() -> Self {
+        Self {
+            started: std::time::Instant::now(),
+        }
+    }
+
+    fn milliseconds(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Wall-clock microseconds: where the revisions of a group that starts without a past begin, so that
+/// versions grow across epochs. Nothing else uses the wall clock.
+#[expect(clippy::disallowed_methods, reason = "this module is where the clock is read")]
+#[must_use]
+pub fn first_revision() -> i64 {
+    let since_1970 = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_stands_still_until_it_is_advanced() {
+        let clock = ManualClock::default();
+        assert_eq!(clock.now(), Timestamp(0));
+        assert_eq!(clock.advance(250), Some(Timestamp(250)));
+        assert_eq!(clock.now(), Timestamp(250));
+    }
+
+    #[test]
+    fn a_manual_clock_stops_at_the_end_of_time_instead_of_going_back() {
+        let clock = ManualClock::default();
+        clock.advance(u64::MAX);
+        assert_eq!(clock.advance(1), Some(Timestamp(i64::MAX)));
+    }
+
+    #[test]
+    fn the_system_clock_cannot_be_advanced_and_does_not_go_back() {
+        let clock = SystemClock::start();
+        assert_eq!(clock.advance(1), None);
+        let first = clock.now();
+        assert!(clock.now() >= first);
+    }
+}

@@ -1,0 +1,271 @@
+//! A node on its own: groups, stores, clock and driver put together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use holdfast_replication::Solo;
+use holdfast_state::{
+    Command, DefinedStore, GroupCommand, GroupKind, KeyHash, Machine, MachineConfig, MetaMachine, StoreClass,
+    StoreId, StoreSettings, StoreSettingsGiven, Timestamp,
+};
+use parking_lot::Mutex;
+
+use crate::clock::{ClusterClock, first_revision};
+use crate::driver::{Alarm, Woken};
+use crate::log::{Level, LogSink};
+use crate::store::{NodeError, NodeStore};
+
+const COORDINATION_GROUPS: u16 = 4;
+const CACHE_GROUPS: u16 = 8;
+
+/// What a node is started with.
+pub struct NodeOptions {
+    /// Its name, for people.
+    pub name: String,
+    /// Its clock.
+    pub clock: Arc<dyn ClusterClock>,
+    /// What all its stores together may use, in bytes.
+    pub memory_limit: u64,
+    /// Seed of the in-memory tables: unknown to whoever chooses keys.
+    pub seed: u64,
+    /// Where its log lines go.
+    pub log: Arc<dyn LogSink>,
+}
+
+/// The stores of a node, to know what they use together.
+pub(crate) struct MemoryUse {
+    limit: u64,
+    stores: ArcSwap<Vec<Arc<NodeStore>>>,
+}
+
+impl MemoryUse {
+    /// By how many bytes the node would be over its limit with `needed` more.
+    pub(crate) fn over(&self, needed: u64) -> u64 {
+        let used: u64 = self.stores.load().iter().map(|store| store.bytes()).sum();
+        (used + needed).saturating_sub(self.limit)
+    }
+}
+
+struct Stores {
+    meta: MetaMachine,
+    open: HashMap<String, Arc<NodeStore>>,
+}
+
+struct Inner {
+    name: String,
+    clock: Arc<dyn ClusterClock>,
+    alarm: Arc<Alarm>,
+    memory: Arc<MemoryUse>,
+    coordination: Vec<Arc<Solo>>,
+    cache: Vec<Arc<Solo>>,
+    stores: Mutex<Stores>,
+    log: Arc<dyn LogSink>,
+    failure_logged: AtomicBool,
+}
+
+/// A running node. Dropping it ends its driver and frees its stores.
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+impl Node {
+    /// Starts a node.
+    ///
+    /// # Panics
+    /// When the operating system refuses a thread.
+    #[must_use]
+    pub fn start(options: NodeOptions) -> Self {
+        let NodeOptions {
+            name,
+            clock,
+            memory_limit,
+            seed,
+            log,
+        } = options;
+        let revision = first_revision();
+        let groups = |kind, count| {
+            (0..count)
+                .map(|group_index| {
+                    Arc::new(Solo::new(Machine::new(MachineConfig {
+                        kind,
+                        first_revision: revision,
+                        feature_level: holdfast_state::FEATURE_LEVEL,
+                        seed,
+                        touch_interval_ms: 0,
+                        group_index,
+                        group_count: count,
+                    })))
+                })
+                .collect::<Vec<_>>()
+        };
+        let inner = Arc::new(Inner {
+            name,
+            clock,
+            alarm: Arc::new(Alarm::new()),
+            memory: Arc::new(MemoryUse {
+                limit: memory_limit,
+                stores: ArcSwap::default(),
+            }),
+            coordination: groups(GroupKind::Coordination, COORDINATION_GROUPS),
+            cache: groups(GroupKind::Cache, CACHE_GROUPS),
+            stores: Mutex::new(Stores {
+                meta: MetaMachine::new(revision),
+                open: HashMap::new(),
+            }),
+            log,
+            failure_logged: AtomicBool::new(false),
+        });
+        let driven = Arc::clone(&inner);
+        thread::Builder::new()
+            .name("holdfast-driver".to_owned())
+            .spawn(move || driven.drive())
+            .expect("the operating system refuses a thread for the node's driver");
+        inner.log.line(
+            Level::Information,
+            &format!("started, memory limit {memory_limit} bytes"),
+        );
+        Self { inner }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// What all its stores together may use, in bytes.
+    #[must_use]
+    pub fn memory_limit(&self) -> u64 {
+        self.inner.memory.limit
+    }
+
+    /// Whether there is a store of that name.
+    #[must_use]
+    pub fn has_store(&self, name: &str) -> bool {
+        self.inner.stores.lock().meta.store(name).is_some()
+    }
+
+    /// Makes a store, or finds the one of that name; the first definition wins. `asked` is what the opener
+    /// gave explicitly, `settings` the same with every default filled in.
+    ///
+    /// # Errors
+    /// `StoreConflict` when the store has other settings than were asked for, `SettingsRefused`, or a
+    /// failed group.
+    pub fn define_store(
+        &self,
+        name: &str,
+        asked: &StoreSettingsGiven,
+        settings: &StoreSettings,
+    ) -> Result<Arc<NodeStore>, NodeError> {
+        let inner = &self.inner;
+        let mut stores = inner.stores.lock();
+        let DefinedStore { id, settings, .. } = stores.meta.define_store(name, asked, settings)?;
+        if let Some(store) = stores.open.get(name) {
+            return Ok(Arc::clone(store));
+        }
+        let groups = inner.groups_of(id, settings.class);
+        let now = inner.clock.now();
+        let define = Command::Group(GroupCommand::DefineStore { id, name, settings });
+        for group in &groups {
+            if let Some(holdfast_state::Outcome::Failed(error)) = group.propose(now, &[define])?.pop() {
+                return Err(error.into());
+            }
+        }
+        let store = Arc::new(NodeStore::new(
+            id,
+            name.to_owned(),
+            groups,
+            Arc::clone(&inner.clock),
+            Arc::clone(&inner.alarm),
+            Arc::clone(&inner.memory),
+        )?);
+        stores.open.insert(name.to_owned(), Arc::clone(&store));
+        let mut all = inner.memory.stores.load().to_vec();
+        all.push(Arc::clone(&store));
+        inner.memory.stores.store(Arc::new(all));
+        Ok(store)
+    }
+
+    /// Moves a manual clock on and expires everything that became due; `None` on any other clock.
+    ///
+    /// # Errors
+    /// A failed group.
+    pub fn advance_clock(&self, by_ms: u64) -> Result<Option<Timestamp>, NodeError> {
+        let Some(now) = self.inner.clock.advance(by_ms) else {
+            return Ok(None);
+        };
+        for store in self.inner.memory.stores.load().iter() {
+            while store.drive(now)? {}
+        }
+        Ok(Some(now))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The driver holds the stores too: it lets go of them, and frees them, on its own thread.
+        self.inner.alarm.stop();
+    }
+}
+
+impl Inner {
+    /// The groups that hold a store: all cache groups, or the one coordination group of its slot.
+    fn groups_of(&self, id: StoreId, class: StoreClass) -> Vec<Arc<Solo>> {
+        match class {
+            StoreClass::Cache => self.cache.clone(),
+            StoreClass::Coordination => {
+                let slot = KeyHash::slot_of_store(id);
+                vec![Arc::clone(
+                    &self.coordination[usize::from(slot.0) % self.coordination.len()],
+                )]
+            }
+        }
+    }
+
+    /// The driver's life. At its end it lets go of the stores, which know each other through the memory
+    /// that they share.
+    fn drive(&self) {
+        while self.round() {}
+        self.memory.stores.store(Arc::default());
+    }
+
+    /// Does what is due and waits for more; false when the node ends.
+    fn round(&self) -> bool {
+        self.alarm.forget();
+        let stores = self.memory.stores.load_full();
+        let now = self.clock.now();
+        let mut more = false;
+        for store in stores.iter() {
+            match store.drive(now) {
+                Ok(left) => more |= left,
+                Err(error) if !self.failure_logged.swap(true, Ordering::Relaxed) => {
+                    self.log
+                        .line(Level::Error, &format!("store {}: {error}", store.name()));
+                }
+                Err(_) => {}
+            }
+        }
+        if more {
+            return !self.alarm.stopped();
+        }
+        if let Some(deadline) = stores.iter().filter_map(|store| store.next_deadline()).min() {
+            self.alarm.set(deadline);
+        }
+        drop(stores);
+        self.alarm.wait(|deadline| self.time_until(deadline)) == Woken::Work && self.alarm.pause()
+    }
+
+    /// How long to wait for a deadline; `None` when the clock does not move by itself.
+    fn time_until(&self, deadline: Timestamp) -> Option<Duration> {
+        if !self.clock.moves_by_itself() {
+            return None;
+        }
+        let rest = deadline.0.saturating_sub(self.clock.now().0);
+        // A day at most: nothing is lost by looking again.
+        Some(Duration::from_millis(rest.clamp(0, 86_400_000).unsigned_abs()))
+    }
+}

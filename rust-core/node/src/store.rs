@@ -1,0 +1,342 @@
+//! A store of a node: its part in every group that holds some of it, behind one door.
+
+use std::sync::Arc;
+
+use holdfast_replication::{GroupFailed, Solo};
+use holdfast_state::{
+    Change, Command, EntryView, Eviction, KeyHash, KeyRange, Outcome, Query, Revision, Slot, StateError,
+    Store, StoreClass, StoreId, StoreSettings, StoreStats, Timestamp,
+};
+
+use crate::clock::ClusterClock;
+use crate::driver::Alarm;
+use crate::node::MemoryUse;
+
+/// Entries that one step of a clear by prefix or range removes at most.
+const CLEAR_STEP: u32 = 1_024;
+
+/// Why a node cannot answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeError {
+    /// The caller's own mistake, or what the state refuses.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A defect of this node: the group it hit is out of service.
+    #[error(transparent)]
+    Group(#[from] GroupFailed),
+    /// The machine answered with something else than what it was asked.
+    #[error("the state machine gave an unexpected answer: {0}")]
+    Unexpected(String),
+}
+
+/// The store's part in one group.
+struct Share {
+    group: Arc<Solo>,
+    store: Arc<Store>,
+}
+
+/// An open store. Everything it is asked completes before it returns; any number of threads may ask.
+pub struct NodeStore {
+    id: StoreId,
+    name: String,
+    settings: StoreSettings,
+    /// By slot modulo their number: one in a coordination store, one for each cache group else.
+    shares: Box<[Share]>,
+    clock: Arc<dyn ClusterClock>,
+    alarm: Arc<Alarm>,
+    memory: Arc<MemoryUse>,
+}
+
+impl NodeStore {
+    /// Resolves the parts of a store that its groups have defined.
+    pub(crate) fn new(
+        id: StoreId,
+        name: String,
+        groups: Vec<Arc<Solo>>,
+        clock: Arc<dyn ClusterClock>,
+        alarm: Arc<Alarm>,
+        memory: Arc<MemoryUse>,
+    ) -> Result<Self, NodeError> {
+        let shares = groups
+            .into_iter()
+            .map(|group| {
+                let store = group
+                    .machine()
+                    .store(id)
+                    .ok_or(StateError::StoreNotReady { store: id })?;
+                Ok(Share { group, store })
+            })
+            .collect::<Result<Box<[Share]>, StateError>>()?;
+        let settings = *shares[0].store.settings();
+        Ok(Self {
+            id,
+            name,
+            settings,
+            shares,
+            clock,
+            alarm,
+            memory,
+        })
+    }
+
+    /// `tenant/name`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> StoreId {
+        self.id
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> &StoreSettings {
+        &self.settings
+    }
+
+    #[inline]
+    fn place(&self, key: &[u8]) -> (KeyHash, &Share) {
+        let hash = KeyHash::in_store(self.id, &self.settings, key);
+        (hash, &self.shares[usize::from(hash.slot.0) % self.shares.len()])
+    }
+
+    /// Reads one entry under its lock.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    #[inline]
+    pub fn get<R>(
+        &self,
+        key: &[u8],
+        slide: bool,
+        visit: impl FnMut(&EntryView<'_>) -> R,
+    ) -> Result<Option<R>, NodeError> {
+        let (hash, share) = self.place(key);
+        Ok(share
+            .group
+            .get(&share.store, || self.clock.now(), hash, key, slide, visit)??)
+    }
+
+    /// Applies one change of one key. `Outcome::Failed` says what the state refused.
+    ///
+    /// # Errors
+    /// [`NodeError::Group`].
+    pub fn change(&self, change: &Change<'_>) -> Result<Outcome, NodeError> {
+        let (hash, share) = self.place(change.key().unwrap_or_default());
+        let now = self.clock.now();
+        if let Change::Put { key, value, .. } = change {
+            let needed = share.store.charge_of(key.len(), value.len());
+            if let Some(full) = self.make_room(now, needed)? {
+                return Ok(Outcome::Failed(full));
+            }
+        }
+        if self.settings.class == StoreClass::Coordination
+            && share.store.next_deadline().is_some_and(|due| due <= now)
+        {
+            // A condition must not see an entry whose time has come, nor may the change find it
+            // where a replica would find none.
+            share.group.expire_due(&share.store, now)?;
+        }
+        let outcome = share.group.change(&share.store, now, hash, change)?;
+        if let Some(deadline) = earliest_deadline(change, now) {
+            self.alarm.set(deadline);
+        }
+        Ok(outcome)
+    }
+
+    /// Evicts until `needed` more bytes fit into the budget and into the node's limit; the refusal when
+    /// they cannot.
+    fn make_room(&self, now: Timestamp, needed: u64) -> Result<Option<StateError>, NodeError> {
+        let used = self.bytes();
+        let over = (used + needed)
+            .saturating_sub(self.settings.max_memory)
+            .max(self.memory.over(needed));
+        if over == 0 {
+            return Ok(None);
+        }
+        let full = StateError::StoreFull {
+            needed: used + needed,
+            limit: used + needed - over,
+        };
+        if self.settings.eviction == Eviction::None {
+            return Ok(Some(full));
+        }
+        let mut left = over;
+        let mut fullest: Vec<&Share> = self.shares.iter().collect();
+        fullest.sort_by_key(|share| std::cmp::Reverse(share.store.evictable_bytes()));
+        for share in fullest {
+            left = share.group.evict(&share.store, now, left)?;
+            if left == 0 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(full))
+    }
+
+    /// Bytes charged for its entries now.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.shares.iter().map(|share| share.store.bytes()).sum()
+    }
+
+    /// Reads many keys and shows each with its index. In a coordination store all are of one moment.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn get_many(
+        &self,
+        keys: &[&[u8]],
+        mut visit: impl FnMut(usize, Option<&EntryView<'_>>),
+    ) -> Result<(), NodeError> {
+        if self.settings.class == StoreClass::Cache {
+            for (index, key) in keys.iter().enumerate() {
+                if self.get(key, true, |entry| visit(index, Some(entry)))?.is_none() {
+                    visit(index, None);
+                }
+            }
+            return Ok(());
+        }
+        let share = &self.shares[0];
+        share
+            .group
+            .get_many(&share.store, self.clock.now(), keys, |index, entry| {
+                visit(index, entry.as_ref())
+            })??;
+        Ok(())
+    }
+
+    /// Counts the entries of a range that are not due.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn count(&self, range: &KeyRange<'_>) -> Result<u64, NodeError> {
+        let now = self.clock.now();
+        let query = Query::Count {
+            store: self.id,
+            range: *range,
+        };
+        self.shares.iter().try_fold(0, |sum, share| {
+            match share.group.query(&share.store, now, &query)? {
+                Outcome::Count(count) => Ok(sum + count),
+                other => Err(unexpected(other)),
+            }
+        })
+    }
+
+    /// Removes a range: how many entries there were, and the highest revision of the removal.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn clear(&self, range: &KeyRange<'_>) -> Result<(u64, Revision), NodeError> {
+        let now = self.clock.now();
+        let mut removed = 0;
+        let mut version = 0;
+        for share in &self.shares {
+            // What is due is no entry any more: it expires, it is not cleared.
+            share.group.expire_due(&share.store, now)?;
+            let through = share.group.machine().revision();
+            let mut slot = Slot(0);
+            loop {
+                let change = Change::Clear {
+                    range: *range,
+                    through,
+                    limit: CLEAR_STEP,
+                };
+                let command = Command::InStore {
+                    store: self.id,
+                    slot,
+                    session: None,
+                    change,
+                };
+                match share.group.propose(now, &[command])?.pop() {
+                    Some(Outcome::Removed {
+                        count,
+                        more,
+                        next,
+                        version: at,
+                    }) => {
+                        removed += count;
+                        version = version.max(at);
+                        slot = next;
+                        if !more {
+                            break;
+                        }
+                    }
+                    Some(Outcome::Failed(error)) => return Err(error.into()),
+                    other => return Err(NodeError::Unexpected(format!("{other:?}"))),
+                }
+            }
+        }
+        self.alarm.ring();
+        Ok((removed, version))
+    }
+
+    /// The counters of all groups together.
+    #[must_use]
+    pub fn stats(&self) -> StoreStats {
+        self.shares.iter().fold(StoreStats::default(), |mut sum, share| {
+            sum += share.store.stats();
+            sum
+        })
+    }
+
+    /// One page out of one group, for [`crate::scan`].
+    pub(crate) fn page(&self, group: usize, query: &Query<'_>) -> Result<holdfast_state::Page, NodeError> {
+        let share = &self.shares[group];
+        match share.group.query(&share.store, self.clock.now(), query)? {
+            Outcome::Page(page) => Ok(page),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    pub(crate) fn group_of(&self, slot: Slot) -> usize {
+        usize::from(slot.0) % self.shares.len()
+    }
+
+    /// Expires and frees in bounded steps; true when something is left to do right away.
+    pub(crate) fn drive(&self, now: Timestamp) -> Result<bool, GroupFailed> {
+        let mut more = false;
+        for share in &self.shares {
+            if share.store.next_deadline().is_some_and(|due| due <= now) {
+                more |= share.group.expire_step(&share.store, now)?;
+            }
+            if share.store.needs_sweep() {
+                more |= share.group.sweep_step(&share.store, now)?;
+            }
+        }
+        Ok(more)
+    }
+
+    /// When there is something to expire next.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.shares
+            .iter()
+            .filter_map(|share| share.store.next_deadline())
+            .min()
+    }
+}
+
+/// When the entry that a change leaves behind may be due, at the earliest.
+#[inline]
+fn earliest_deadline(change: &Change<'_>, now: Timestamp) -> Option<Timestamp> {
+    let (Change::Put { expiry, .. } | Change::SetExpiry { expiry, .. } | Change::Increment { expiry, .. }) =
+        change
+    else {
+        return None;
+    };
+    let soonest_ms = match (expiry.ttl_ms, expiry.sliding_ms) {
+        (Some(ttl), Some(sliding)) => ttl.min(sliding),
+        (ttl, sliding) => ttl.or(sliding)?,
+    };
+    Some(Timestamp(now.0.saturating_add_unsigned(soonest_ms)))
+}
+
+fn unexpected(outcome: Outcome) -> NodeError {
+    match outcome {
+        Outcome::Failed(error) => NodeError::State(error),
+        other => NodeError::Unexpected(format!("{other:?}")),
+    }
+}

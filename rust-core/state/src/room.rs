@@ -1,0 +1,131 @@
+//! Making room: the leader's choice of victims, and their removal.
+
+use std::sync::atomic::Ordering;
+
+use smallvec::SmallVec;
+
+use crate::entry::EntryRef;
+use crate::event::{EventKind, EventSink};
+use crate::eviction::Removal;
+use crate::hash::Slot;
+use crate::limits::ENTRIES_PER_LOCK;
+use crate::machine::Machine;
+use crate::outcome::Outcome;
+use crate::recorder::Span;
+use crate::store::{ShardGuard, Store};
+use crate::time::Timestamp;
+
+/// Victims taken from one sub-map before another is looked at.
+const VICTIMS_PER_LOCK: usize = 64;
+
+impl Machine {
+    /// Chooses entries to evict until they cover `over_bytes` or nothing is left to choose, and
+    /// appends them to `out`. Volatile: nothing is removed before an `Evict` is applied, and what
+    /// was chosen is not chosen again until [`Machine::recall_victims`].
+    pub fn victims(&self, store: &Store, over_bytes: u64, out: &mut SmallVec<[EntryRef; 8]>) {
+        self.choose(store, over_bytes, |guard, ids| {
+            for &id in ids {
+                let entry = guard.map.entry(id);
+                if guard.map.is_cleared(entry) {
+                    guard.map.remove(id, Removal::Gone);
+                } else {
+                    out.push(entry.clone());
+                }
+            }
+        });
+    }
+
+    /// Makes what [`Machine::victims`] has chosen choosable again: the proposals were lost.
+    pub fn recall_victims(&self, store: &Store) {
+        for index in 0..store.shards.len() {
+            if let Some((queues, slab)) = store.write(index).map.eviction() {
+                queues.recall(slab);
+            }
+        }
+    }
+
+    /// [`Machine::victims`] and the `Evict` of them in one step, for solo groups: chooses and
+    /// removes under one lock. Gives the bytes freed.
+    pub fn make_room(
+        &self,
+        store: &Store,
+        at: Timestamp,
+        over_bytes: u64,
+        events: &mut dyn EventSink,
+    ) -> u64 {
+        self.advance(at);
+        let mut span = Span::new(self);
+        let mut freed = 0;
+        let mut retired: Vec<EntryRef> = Vec::new();
+        self.choose(store, over_bytes, |guard, ids| {
+            let mut recorder = span.recorder(self, store, events);
+            for &id in ids {
+                let entry = guard.map.remove(id, Removal::Evicted);
+                freed += entry.charge(store.is_ordered());
+                if !guard.map.is_cleared(&entry) {
+                    recorder.record(|| EventKind::Evicted(entry.clone()));
+                    guard.shard.evictions.fetch_add(1, Ordering::Relaxed);
+                }
+                retired.push(entry);
+            }
+            span.keep(&recorder);
+        });
+        freed
+    }
+
+    /// Has `take` see the chosen nodes, one locked sub-map at a time.
+    fn choose(&self, store: &Store, over_bytes: u64, mut take: impl FnMut(&mut ShardGuard<'_>, &[u32])) {
+        if !store.settings().evicts() {
+            return;
+        }
+        store.eviction.gather(over_bytes, |index, turn| {
+            let mut ids: SmallVec<[u32; VICTIMS_PER_LOCK]> = SmallVec::new();
+            let mut guard = store.write(index);
+            let (queues, slab) = guard.map.eviction()?;
+            let chosen = queues.choose(slab, turn, &mut ids);
+            take(&mut guard, &ids);
+            chosen
+        });
+    }
+
+    /// Removes the victims that are still what they were when they were chosen.
+    pub(crate) fn evict(&self, store: &Store, victims: &[EntryRef], events: &mut dyn EventSink) -> Outcome {
+        let mut span = Span::new(self);
+        let mut count = 0;
+        let shard_of = |entry: &EntryRef| store.shard_index(store.slot_of(entry));
+        let mut rest = victims;
+        while let Some(first) = rest.first() {
+            let index = shard_of(first);
+            let same = rest.iter().take(ENTRIES_PER_LOCK);
+            let same = same.take_while(|entry| shard_of(entry) == index).count();
+            let (here, others) = rest.split_at(same);
+            rest = others;
+            let mut retired: Vec<EntryRef> = Vec::with_capacity(same);
+            let mut guard = store.write(index);
+            let mut recorder = span.recorder(self, store, events);
+            for victim in here {
+                let Some(id) = guard.map.find_id(victim.hash(), victim.key()) else {
+                    continue;
+                };
+                let entry = guard.map.entry(id);
+                if entry.version() != victim.version() || guard.map.is_cleared(entry) {
+                    continue;
+                }
+                let entry = guard.map.remove(id, Removal::Evicted);
+                recorder.record(|| EventKind::Evicted(entry.clone()));
+                guard.shard.evictions.fetch_add(1, Ordering::Relaxed);
+                count += 1;
+                retired.push(entry);
+            }
+            span.keep(&recorder);
+            drop(recorder);
+            drop(guard);
+        }
+        Outcome::Removed {
+            count,
+            more: false,
+            next: Slot::default(),
+            version: span.last,
+        }
+    }
+}
