@@ -1,0 +1,74 @@
+//! The C# bindings, by interoptopus, made internal: nothing generated is public API.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use interoptopus_csharp::RustLibrary;
+use interoptopus_csharp::dispatch::Dispatch;
+
+const FIRST_LINE: &str = "public static partial class Interop {\n";
+
+/// The bindings without the ABI's version (which is the hash of this text).
+pub(crate) fn bindings() -> Result<String, Box<dyn Error>> {
+    let files = RustLibrary::builder(holdfast::inventory())
+        .dll_name("holdfast")
+        .dispatch(Dispatch::single_file("Holdfast.Interop"))
+        .build()
+        .process()?;
+    let folder = tempfile::tempdir()?;
+    files.write_buffers_to(folder.path())?;
+    let text = std::fs::read_to_string(folder.path().join("Interop.cs"))?;
+    if !text.contains(FIRST_LINE) {
+        return Err("the generator's C# looks different: Interop's first line is not found".into());
+    }
+    Ok(internal(&text))
+}
+
+/// The bindings as they are committed.
+pub(crate) fn with_abi_version(bindings: &str, hash: u64) -> String {
+    let class = FIRST_LINE.replace("public", "internal");
+    let constant = format!("{class}\n    internal const ulong AbiVersion = {hash:#018x};\n");
+    bindings.replacen(&class, &constant, 1)
+}
+
+/// The functions' comments by name, as C comments.
+pub(crate) fn function_docs(bindings: &str) -> BTreeMap<String, String> {
+    let mut docs = BTreeMap::new();
+    let mut comment = Vec::new();
+    for line in bindings.lines().map(str::trim_start) {
+        if let Some(text) = line.strip_prefix("///") {
+            comment.push(text.to_owned());
+        } else if let Some(rest) = line.strip_prefix("[LibraryImport(NativeLib, EntryPoint = \"") {
+            let name = rest.split('"').next().unwrap_or_default().to_owned();
+            let lines = std::mem::take(&mut comment);
+            if !lines.is_empty() {
+                let body: String = lines.iter().map(|text| format!(" *{text}\n")).collect();
+                docs.insert(name, format!("/**\n{body} */\n"));
+            }
+        } else {
+            comment.clear();
+        }
+    }
+    docs
+}
+
+/// Types that are public at the top level become internal; the generator's own hash of everything,
+/// which changes with its version, goes.
+fn internal(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("// Hash:") {
+            continue;
+        }
+        let line = line.trim_end();
+        let line = match line.strip_prefix("public ") {
+            Some(rest) => format!("internal {rest}"),
+            None => line.to_owned(),
+        };
+        if line.is_empty() && lines.last().is_some_and(String::is_empty) {
+            continue;
+        }
+        lines.push(line);
+    }
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,52 @@
+//! The C header, by cbindgen from the expanded source (the `extern "C"` functions and `repr(C)` exist
+//! only there).
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use cbindgen::{Builder, Config, Language};
+
+/// The header, with `docs` by function name (the expanded functions have lost theirs).
+pub(crate) fn header(crate_dir: &Path, docs: &BTreeMap<String, String>) -> Result<String, Box<dyn Error>> {
+    let mut config = Config {
+        language: Language::C,
+        include_guard: Some("HOLDFAST_H".to_owned()),
+        header: Some("/* Written by ffi/gen; do not edit. */".to_owned()),
+        documentation: true,
+        usize_is_size_t: true,
+        ..Config::default()
+    };
+    config.parse.expand.crates = vec!["holdfast-ffi".to_owned()];
+    config.enumeration.prefix_with_name = true;
+    // The compiler prints expanded source only when told that it may; its work is kept beside cargo's own,
+    // or every run would compile all dependencies again.
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate_dir.join("../target"), PathBuf::from);
+    // SAFETY: this program has no other thread.
+    unsafe {
+        std::env::set_var("RUSTC_BOOTSTRAP", "1");
+        std::env::set_var("CARGO_EXPAND_TARGET_DIR", target.join("expand"));
+    }
+    let bindings = Builder::new()
+        .with_crate(crate_dir)
+        .with_config(config)
+        .generate()?;
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    let mut documented = String::new();
+    for line in String::from_utf8(text)?.lines() {
+        let function = line
+            .split_once('(')
+            .and_then(|(before, _)| before.rsplit([' ', '*']).next());
+        if let Some(comment) = function
+            .filter(|_| !line.starts_with(' '))
+            .and_then(|name| docs.get(name))
+        {
+            documented.push_str(comment);
+        }
+        documented.push_str(line);
+        documented.push('\n');
+    }
+    Ok(documented)
+}

@@ -1,0 +1,201 @@
+//! Carries the completions of one client to its callback, in batches, from the client's I/O thread.
+//!
+//! Each pending ticket is in exactly one place, `queue` or `held`, until it is delivered: that is why
+//! it completes exactly once, whatever cancels, closes or panics.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::abi::{HfReply, HfStatus};
+use crate::gate::Gate;
+use crate::replies;
+
+/// `void (*)(uint64_t context, const HfReply *replies, uint32_t count)`.
+pub(crate) type Callback = extern "C" fn(u64, *const HfReply, u32);
+
+/// The callback at an address.
+///
+/// # Safety
+/// `address` is null or that of such a function.
+pub(crate) unsafe fn callback_from(address: *const c_void) -> Option<Callback> {
+    if address.is_null() {
+        return None;
+    }
+    // SAFETY: the caller promises that there is such a function at the address; both are one word.
+    Some(unsafe { std::mem::transmute::<*const c_void, Callback>(address) })
+}
+
+/// What completes a pending ticket.
+pub(crate) enum Completion {
+    /// The bytes and number that an echo gives back.
+    Echo { data: Box<[u8]>, number: i64 },
+    /// Ended by a cancellation.
+    Cancelled,
+    /// Panics on the I/O thread, to prove that it is contained.
+    Panic,
+}
+
+#[derive(Default)]
+struct State {
+    queue: Vec<(u64, Completion)>,
+    /// Tickets that wait for a cancellation or for the close.
+    held: HashMap<u64, ()>,
+    io_thread: bool,
+    closed: bool,
+}
+
+/// The way back to the caller, shared by a client and its I/O thread.
+pub(crate) struct Completions {
+    context: u64,
+    callback: Option<Callback>,
+    gate: Arc<Gate>,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+impl Completions {
+    pub(crate) fn new(context: u64, callback: Option<Callback>) -> Arc<Self> {
+        Arc::new(Self {
+            context,
+            callback,
+            gate: crate::gate::of(context),
+            state: Mutex::default(),
+            wake: Condvar::new(),
+        })
+    }
+
+    /// Queues a completion for the I/O thread; false when the client is closed (then the caller
+    /// answers `Closed` itself).
+    pub(crate) fn complete(self: &Arc<Self>, ticket: u64, completion: Completion) -> bool {
+        let mut state = self.state.lock();
+        if state.closed {
+            return false;
+        }
+        state.queue.push((ticket, completion));
+        self.wake_io_thread(&mut state);
+        true
+    }
+
+    /// Holds a ticket until it is cancelled, completed or the client closes; false when closed.
+    pub(crate) fn hold(self: &Arc<Self>, ticket: u64) -> bool {
+        let mut state = self.state.lock();
+        if state.closed {
+            return false;
+        }
+        state.held.insert(ticket, ());
+        true
+    }
+
+    /// Completes a ticket that was held; nothing happens when it completed otherwise meanwhile.
+    pub(crate) fn complete_held(self: &Arc<Self>, ticket: u64, completion: Completion) {
+        let mut state = self.state.lock();
+        if state.held.remove(&ticket).is_some() {
+            state.queue.push((ticket, completion));
+            self.wake_io_thread(&mut state);
+        }
+    }
+
+    /// Cancels a ticket that has not been taken up for delivery.
+    pub(crate) fn cancel(self: &Arc<Self>, ticket: u64) {
+        let mut state = self.state.lock();
+        if state.held.remove(&ticket).is_some() {
+            state.queue.push((ticket, Completion::Cancelled));
+            self.wake_io_thread(&mut state);
+        } else if let Some(queued) = state.queue.iter_mut().find(|(queued, _)| *queued == ticket) {
+            queued.1 = Completion::Cancelled;
+        }
+    }
+
+    /// Fails what is pending and delivers the last completion: from the I/O thread when there is one,
+    /// else here.
+    pub(crate) fn close(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
+        state.closed = true;
+        if state.held.is_empty() && !state.io_thread {
+            drop(state);
+            self.deliver(&[replies::closed(0)]);
+        } else {
+            self.wake_io_thread(&mut state);
+        }
+    }
+
+    fn wake_io_thread(self: &Arc<Self>, state: &mut State) {
+        if state.io_thread {
+            self.wake.notify_one();
+            return;
+        }
+        let shared = Arc::clone(self);
+        thread::Builder::new()
+            .name("holdfast-io".to_owned())
+            .spawn(move || shared.run())
+            .expect("the operating system refuses a thread for the client's I/O");
+        state.io_thread = true;
+    }
+
+    fn run(&self) {
+        loop {
+            let (work, held, closed) = {
+                let mut state = self.state.lock();
+                while state.queue.is_empty() && !state.closed {
+                    self.wake.wait(&mut state);
+                }
+                let held = if state.closed {
+                    std::mem::take(&mut state.held)
+                } else {
+                    HashMap::new()
+                };
+                (std::mem::take(&mut state.queue), held, state.closed)
+            };
+            let mut batch: Vec<HfReply> = work
+                .into_iter()
+                .map(|(ticket, work)| reply(ticket, work))
+                .collect();
+            if closed {
+                batch.extend(held.into_keys().map(replies::closed));
+                batch.push(replies::closed(0));
+            }
+            self.deliver(&batch);
+            if closed {
+                return;
+            }
+        }
+    }
+
+    fn deliver(&self, batch: &[HfReply]) {
+        let mut delivered = false;
+        if let Some(callback) = self.callback {
+            self.gate.pass(|| {
+                delivered = true;
+                let count = u32::try_from(batch.len()).expect("fewer than 4 billion pending requests");
+                callback(self.context, batch.as_ptr(), count);
+            });
+        }
+        if !delivered {
+            // Nobody takes the replies over, so nobody would release them.
+            batch.iter().for_each(|reply| replies::release(reply.release));
+        }
+    }
+}
+
+fn reply(ticket: u64, completion: Completion) -> HfReply {
+    catch_unwind(AssertUnwindSafe(|| match completion {
+        Completion::Echo { data, number } => HfReply {
+            number,
+            ..replies::with_bytes(ticket, data)
+        },
+        Completion::Cancelled => HfReply {
+            status: HfStatus::Cancelled as u32,
+            ..replies::empty(ticket)
+        },
+        Completion::Panic => panic!("asked to panic on the I/O thread"),
+    }))
+    .unwrap_or_else(|panic| replies::panicked(ticket, panic.as_ref()))
+}

@@ -1,0 +1,490 @@
+//! One open client as the boundary sees it: requests in, replies out.
+
+use std::sync::Arc;
+use std::thread;
+
+use holdfast_client::embedded::ScanRequest;
+use holdfast_client::limits::check_batch;
+use holdfast_client::settings::{self, StoreSettings};
+use holdfast_client::{Client, Store};
+use holdfast_proto::{Code, Error};
+use holdfast_state::{Change, EntryRef, EntryView, Outcome, StoreClass};
+
+use crate::abi::*;
+use crate::completions::{Callback, Completion, Completions};
+use crate::embedded::Host;
+use crate::replies::{self, ItemsBuilder};
+use crate::requests::{self, Request};
+
+/// Entries of a page when the caller names no number.
+const PAGE: i64 = 1_000;
+/// Most bytes of one page.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// A client and the way back to its caller.
+pub(crate) struct OpenClient {
+    /// None: a client without a node, for `hf_echo` only.
+    client: Option<Client>,
+    completions: Arc<Completions>,
+}
+
+impl OpenClient {
+    /// Opens a client; the reply says what `hf_open` promises.
+    pub(crate) fn open(
+        text: &[u8],
+        settings: &[u8],
+        context: u64,
+        completed: Option<Callback>,
+    ) -> Result<(Self, HfReply), Error> {
+        let completions = Completions::new(context, completed);
+        if text.is_empty() {
+            return Ok((
+                Self {
+                    client: None,
+                    completions,
+                },
+                replies::empty(0),
+            ));
+        }
+        let text = utf8("the connection string", text)?;
+        let pairs = settings::pairs_of_lines(utf8("the settings", settings)?)?;
+        let client = Client::open(text, &pairs, &Host)?;
+        let mut answer = client.with_store(0, |store| {
+            let names = format!("{}\n{}", store.name(), client.node().name());
+            let names = replies::with_bytes(0, names.into_bytes().into_boxed_slice());
+            Ok(HfReply {
+                number: i64::from(client.node().is_shared()),
+                ..describe(store, names)
+            })
+        })?;
+        answer.status = HfStatus::Ok as u32;
+        Ok((
+            Self {
+                client: Some(client),
+                completions,
+            },
+            answer,
+        ))
+    }
+
+    /// Runs one request.
+    ///
+    /// # Safety
+    /// The request's pointers are readable (`room`: writable) for their lengths or null.
+    pub(crate) unsafe fn submit(&self, raw: &HfRequest) -> HfReply {
+        // SAFETY: as promised by the caller.
+        let request = unsafe { Request::new(raw) };
+        self.run(&request)
+            .unwrap_or_else(|error| replies::failure(raw.ticket, &error))
+    }
+
+    /// Answers a request with its own key, in the way that `mode` says.
+    ///
+    /// # Safety
+    /// As `submit`.
+    pub(crate) unsafe fn echo(&self, raw: &HfRequest, mode: u32) -> HfReply {
+        // SAFETY: as promised by the caller.
+        let request = unsafe { Request::new(raw) };
+        let ticket = raw.ticket;
+        let completion = || Completion::Echo {
+            data: request.key().into(),
+            number: raw.delta,
+        };
+        let accepted = match mode {
+            mode if mode == HfEchoMode::Inline as u32 => {
+                let mut reply = HfReply {
+                    number: raw.delta,
+                    ..replies::empty(ticket)
+                };
+                answer_value(&mut reply, raw, request.key(), None);
+                return reply;
+            }
+            mode if mode == HfEchoMode::Deferred as u32 => self.completions.complete(ticket, completion()),
+            mode if mode == HfEchoMode::OtherThread as u32 => {
+                let accepted = self.completions.hold(ticket);
+                let (completions, completion) = (Arc::clone(&self.completions), completion());
+                thread::spawn(move || completions.complete_held(ticket, completion));
+                accepted
+            }
+            mode if mode == HfEchoMode::Hold as u32 => self.completions.hold(ticket),
+            mode if mode == HfEchoMode::PanicInline as u32 => panic!("asked to panic in the call"),
+            mode if mode == HfEchoMode::PanicDeferred as u32 => {
+                self.completions.complete(ticket, Completion::Panic)
+            }
+            other => {
+                let error = Error::new(Code::InvalidArgument, format!("there is no echo mode {other}"));
+                return replies::failure(ticket, &error);
+            }
+        };
+        if accepted {
+            replies::pending(ticket)
+        } else {
+            replies::closed(ticket)
+        }
+    }
+
+    pub(crate) fn cancel(&self, ticket: u64) {
+        self.completions.cancel(ticket);
+    }
+
+    pub(crate) fn close(&self) {
+        self.completions.close();
+    }
+
+    fn run(&self, request: &Request<'_>) -> Result<HfReply, Error> {
+        let client = self.client.as_ref().ok_or_else(|| {
+            Error::new(
+                Code::InvalidArgument,
+                "this client was opened without a node: it only echoes",
+            )
+        })?;
+        let raw = request.raw;
+        match requests::op(raw.op)? {
+            HfOp::OpenStore => open_store(client, request),
+            HfOp::AdvanceClock => {
+                let by_ms = u64::try_from(raw.delta).map_err(|_| {
+                    let message = format!("a clock does not go back: advanced by {} ms", raw.delta);
+                    Error::new(Code::InvalidArgument, message)
+                })?;
+                let now = client.node().advance_clock(by_ms)?;
+                Ok(HfReply {
+                    number: now.0,
+                    ..replies::empty(raw.ticket)
+                })
+            }
+            HfOp::Echo => Err(Error::new(Code::InvalidArgument, "Echo is asked for by hf_echo")),
+            op => client.with_store(raw.store, |store| in_store(store, op, request)),
+        }
+    }
+}
+
+fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
+    std::str::from_utf8(bytes)
+        .map_err(|error| Error::new(Code::InvalidArgument, format!("{what} is not UTF-8: {error}")))
+}
+
+fn describe(store: &Store, reply: HfReply) -> HfReply {
+    let class = i64::from(store.class() == StoreClass::Cache);
+    HfReply {
+        previous: class,
+        absolute_unix_ms: i64::from(store.max_value()),
+        ..reply
+    }
+}
+
+fn open_store(client: &Client, request: &Request<'_>) -> Result<HfReply, Error> {
+    let name = utf8("the store's name", request.key())?;
+    let pairs = settings::pairs_of_lines(utf8("the settings", request.payload())?)?;
+    let id = client.open_store(name, &StoreSettings::from_pairs(&pairs)?)?;
+    client.with_store(id, |store| {
+        let full_name = replies::with_bytes(request.raw.ticket, store.name().as_bytes().into());
+        Ok(HfReply {
+            number: i64::from(id),
+            ..describe(store, full_name)
+        })
+    })
+}
+
+fn in_store(store: &Store, op: HfOp, request: &Request<'_>) -> Result<HfReply, Error> {
+    let raw = request.raw;
+    let ticket = raw.ticket;
+    match op {
+        HfOp::Get => get(store, request),
+        HfOp::Exists | HfOp::Refresh => {
+            let mut reply = replies::empty(ticket);
+            if op == HfOp::Refresh {
+                return change(store, op, request);
+            }
+            store.get(request.key(), false, &mut |entry| {
+                describe_entry(&mut reply, entry)
+            })?;
+            Ok(reply)
+        }
+        HfOp::Put | HfOp::Delete | HfOp::SetExpiry | HfOp::Increment => change(store, op, request),
+        HfOp::GetMany => get_many(store, request),
+        HfOp::Batch => batch(store, request),
+        HfOp::Count => {
+            let count = store.count(&request.range())?;
+            Ok(HfReply {
+                number: signed(count),
+                ..replies::empty(ticket)
+            })
+        }
+        HfOp::Clear => {
+            let (removed, version) = store.clear(&request.range())?;
+            Ok(HfReply {
+                number: signed(removed),
+                version,
+                ..replies::empty(ticket)
+            })
+        }
+        HfOp::Scan => scan(store, request),
+        HfOp::Stats => Ok(stats(store, ticket)),
+        HfOp::OpenStore | HfOp::AdvanceClock | HfOp::Echo => Err(Error::new(
+            Code::InvalidArgument,
+            "this operation is not one of a store",
+        )),
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn describe_entry(reply: &mut HfReply, entry: &EntryView<'_>) {
+    reply.flags |= HF_REPLY_FOUND;
+    reply.version = entry.version();
+    reply.ttl_ms = entry.remaining_ms().map_or(-1, signed);
+    reply.absolute_unix_ms = entry.absolute_unix_ms().unwrap_or(0);
+}
+
+/// Puts a value into the caller's room when it fits; else shares the entry, or copies without one.
+#[inline]
+fn answer_value(reply: &mut HfReply, raw: &HfRequest, value: &[u8], share: Option<&dyn Fn() -> EntryRef>) {
+    if value.len() <= raw.room_length as usize && !raw.room.is_null() {
+        // SAFETY: the caller promises `room` writable for its length; it cannot overlap an entry.
+        unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), raw.room, value.len()) };
+        reply.data = raw.room;
+        reply.data_length = value.len() as u64;
+    } else if let Some(share) = share {
+        replies::share_value(reply, share());
+    } else {
+        let copy = replies::with_bytes(raw.ticket, value.into());
+        (reply.data, reply.data_length, reply.release) = (copy.data, copy.data_length, copy.release);
+    }
+}
+
+#[inline]
+fn get(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
+    let raw = request.raw;
+    let mut reply = replies::empty(raw.ticket);
+    let slide = !request.has(HF_REQUEST_NO_SLIDE);
+    let with_value = !request.has(HF_REQUEST_METADATA_ONLY);
+    store.get(request.key(), slide, &mut |entry| {
+        describe_entry(&mut reply, entry);
+        if with_value {
+            answer_value(&mut reply, raw, entry.value(), Some(&|| entry.share()));
+        }
+    })?;
+    Ok(reply)
+}
+
+fn change(store: &Store, op: HfOp, request: &Request<'_>) -> Result<HfReply, Error> {
+    let raw = request.raw;
+    let key = request.key();
+    let return_previous = request.has(HF_REQUEST_RETURN_PREVIOUS);
+    let outcome = match op {
+        HfOp::Put => store.change(&Change::Put {
+            key,
+            value: request.payload(),
+            expiry: store.expiry(&request.expiry())?,
+            condition: request.condition(),
+            never_evict: request.has(HF_REQUEST_NEVER_EVICT),
+            return_previous,
+        })?,
+        HfOp::Delete => store.change(&Change::Delete {
+            key,
+            condition: request.condition(),
+            return_previous,
+        })?,
+        HfOp::Refresh => store.change(&Change::Refresh { key })?,
+        HfOp::SetExpiry => {
+            let mut expiry = request.expiry();
+            expiry.or_default = false;
+            store.change(&Change::SetExpiry {
+                key,
+                expiry: store.expiry(&expiry)?,
+                condition: request.condition(),
+            })?
+        }
+        _ => store.change(&Change::Increment {
+            key,
+            delta: raw.delta,
+            minimum: raw.minimum,
+            maximum: raw.maximum,
+            initial: raw.initial,
+            expiry: store.expiry(&request.expiry())?,
+            reset_expiry: request.has(HF_REQUEST_RESET_EXPIRY),
+        })?,
+    };
+    changed(raw, outcome)
+}
+
+fn changed(raw: &HfRequest, outcome: Outcome) -> Result<HfReply, Error> {
+    let mut reply = replies::empty(raw.ticket);
+    match outcome {
+        Outcome::Changed {
+            applied,
+            found,
+            version,
+            previous,
+            ..
+        } => {
+            reply.flags = flag(applied, HF_REPLY_APPLIED) | flag(found, HF_REPLY_FOUND);
+            reply.version = version;
+            if let Some(previous) = previous {
+                answer_value(&mut reply, raw, previous.value(), Some(&|| previous.clone()));
+            }
+        }
+        Outcome::Counter {
+            before,
+            after,
+            version,
+            ..
+        } => {
+            reply.flags = HF_REPLY_APPLIED;
+            (reply.number, reply.previous, reply.version) = (after, before, version);
+        }
+        other => {
+            let message = format!("the state answered a change with {other:?}");
+            return Err(Error::new(Code::Internal, message));
+        }
+    }
+    Ok(reply)
+}
+
+fn flag(set: bool, flag: u32) -> u32 {
+    if set { flag } else { 0 }
+}
+
+fn get_many(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
+    let items = request.items()?;
+    let keys: Vec<&[u8]> = items
+        .iter()
+        // SAFETY: the caller of `submit` promised the pointers of all items.
+        .map(|item| unsafe { Request::new(item) }.key())
+        .collect();
+    check_batch(keys.iter().map(|key| key.len()).sum())?;
+    let mut builder = ItemsBuilder::with_capacity(keys.len());
+    store.get_many(&keys, &mut |_, entry| match entry {
+        Some(entry) => builder.push(item_of(entry), &[], entry.value()),
+        None => builder.push(replies::empty_item(), &[], &[]),
+    })?;
+    Ok(builder.finish(request.raw.ticket))
+}
+
+fn item_of(entry: &EntryView<'_>) -> HfItem {
+    HfItem {
+        flags: HF_REPLY_FOUND,
+        version: entry.version(),
+        ttl_ms: entry.remaining_ms().map_or(-1, signed),
+        absolute_unix_ms: entry.absolute_unix_ms().unwrap_or(0),
+        ..replies::empty_item()
+    }
+}
+
+/// Runs mixed operations in their order; one that fails does not stop the others.
+fn batch(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
+    let items = request.items()?;
+    check_batch(
+        items
+            .iter()
+            .map(|item| item.key_length as usize + item.payload_length as usize)
+            .sum(),
+    )?;
+    let mut builder = ItemsBuilder::with_capacity(items.len());
+    for item in items {
+        let alone = HfRequest {
+            ticket: 0,
+            room: std::ptr::null_mut(),
+            room_length: 0,
+            ..*item
+        };
+        // SAFETY: the caller of `submit` promised the pointers of all items.
+        let alone = unsafe { Request::new(&alone) };
+        let reply = requests::op(item.op)
+            .and_then(|op| match op {
+                HfOp::Get | HfOp::Exists | HfOp::Put | HfOp::Delete | HfOp::Refresh => Ok(op),
+                HfOp::SetExpiry | HfOp::Increment => Ok(op),
+                other => {
+                    let message = format!("{other:?} cannot be part of a batch");
+                    Err(Error::new(Code::InvalidArgument, message))
+                }
+            })
+            .and_then(|op| in_store(store, op, &alone))
+            .unwrap_or_else(|error| replies::failure(0, &error));
+        push_reply(&mut builder, &reply);
+    }
+    Ok(builder.finish(request.raw.ticket))
+}
+
+fn push_reply(builder: &mut ItemsBuilder, reply: &HfReply) {
+    let item = HfItem {
+        status: reply.status,
+        code: reply.code,
+        flags: reply.flags,
+        version: reply.version,
+        number: reply.number,
+        previous: reply.previous,
+        ttl_ms: reply.ttl_ms,
+        absolute_unix_ms: reply.absolute_unix_ms,
+        ..replies::empty_item()
+    };
+    let value = if reply.data.is_null() {
+        &[]
+    } else {
+        // SAFETY: the reply was made here and is released below, after its bytes are copied.
+        unsafe { std::slice::from_raw_parts(reply.data, reply.data_length as usize) }
+    };
+    builder.push(item, &[], value);
+    replies::release(reply.release);
+}
+
+fn scan(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
+    let raw = request.raw;
+    let keys_only = request.has(HF_REQUEST_KEYS_ONLY);
+    let limit = if raw.maximum == 0 { PAGE } else { raw.maximum };
+    let limit = usize::try_from(limit).map_err(|_| {
+        Error::new(
+            Code::InvalidArgument,
+            format!("a page has at least one entry, not {limit}"),
+        )
+    })?;
+    let page = store.scan(&ScanRequest {
+        range: request.range(),
+        descending: request.has(HF_REQUEST_DESCENDING),
+        keys_only,
+        cursor: request.cursor(),
+        limit,
+        byte_limit: PAGE_BYTES,
+    })?;
+    let mut builder = ItemsBuilder::with_capacity(page.entries.len() + 1);
+    for scanned in &page.entries {
+        let item = HfItem {
+            flags: HF_REPLY_FOUND,
+            version: scanned.entry.version(),
+            ttl_ms: scanned.remaining_ms.map_or(-1, signed),
+            absolute_unix_ms: scanned.absolute_unix_ms.unwrap_or(0),
+            ..replies::empty_item()
+        };
+        let value = if keys_only { &[] } else { scanned.entry.value() };
+        builder.push(item, scanned.entry.key(), value);
+    }
+    if let Some(cursor) = &page.cursor {
+        builder.push(
+            HfItem {
+                status: HfStatus::Cursor as u32,
+                ..replies::empty_item()
+            },
+            cursor,
+            &[],
+        );
+    }
+    Ok(builder.finish(raw.ticket))
+}
+
+fn stats(store: &Store, ticket: u64) -> HfReply {
+    let stats = store.stats();
+    let words = [
+        stats.hits,
+        stats.misses,
+        stats.evictions,
+        stats.expirations,
+        stats.entries,
+        stats.bytes,
+        store.max_memory(),
+        stats.changes,
+    ];
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    replies::with_bytes(ticket, bytes.into_boxed_slice())
+}

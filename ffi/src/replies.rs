@@ -1,0 +1,267 @@
+//! Builds replies and keeps what they point to until it is given back.
+
+use std::any::Any;
+use std::sync::LazyLock;
+
+use holdfast_proto::{Error, Outcome};
+use holdfast_state::EntryRef;
+use parking_lot::Mutex;
+use slab::Slab;
+
+use crate::abi::{HF_REPLY_OUTCOME_UNKNOWN, HF_REPLY_TRANSIENT, HfItem, HfReply, HfStatus};
+
+/// Memory that a reply's `data` points to.
+#[expect(dead_code, reason = "held for the reader of the reply, read by nobody here")]
+enum Owned {
+    Bytes(Box<[u8]>),
+    /// Items and bytes in one allocation, aligned for [`HfItem`].
+    Words(Box<[u64]>),
+    Entry(EntryRef),
+}
+
+struct Kept {
+    generation: u32,
+    _owned: Owned,
+}
+
+#[derive(Default)]
+struct Releases {
+    kept: Slab<Kept>,
+    generation: u32,
+    stale: u64,
+}
+
+static RELEASES: LazyLock<Mutex<Releases>> = LazyLock::new(|| Mutex::new(Releases::default()));
+
+fn keep(owned: Owned) -> u64 {
+    let mut releases = RELEASES.lock();
+    releases.generation = releases.generation.wrapping_add(1).max(1);
+    let generation = releases.generation;
+    let index = releases.kept.insert(Kept {
+        generation,
+        _owned: owned,
+    });
+    (u64::from(generation) << 32) | index as u64
+}
+
+/// Gives back a reply's memory; a stale or unknown name is counted and ignored.
+pub(crate) fn release(release: u64) {
+    if release == 0 {
+        return;
+    }
+    let index = (release & u64::from(u32::MAX)) as usize;
+    let generation = (release >> 32) as u32;
+    let mut releases = RELEASES.lock();
+    let freed = match releases.kept.get(index) {
+        Some(kept) if kept.generation == generation => Some(releases.kept.remove(index)),
+        _ => {
+            releases.stale += 1;
+            None
+        }
+    };
+    // The memory itself is freed after the lock.
+    drop(releases);
+    drop(freed);
+}
+
+/// A reply with nothing in it: `Ok` and no deadline.
+pub(crate) fn empty(ticket: u64) -> HfReply {
+    HfReply {
+        ticket,
+        status: HfStatus::Ok as u32,
+        code: 0,
+        flags: 0,
+        items: 0,
+        version: 0,
+        number: 0,
+        previous: 0,
+        ttl_ms: -1,
+        absolute_unix_ms: 0,
+        data: std::ptr::null(),
+        data_length: 0,
+        release: 0,
+    }
+}
+
+/// A reply whose ticket was accepted and will complete later.
+pub(crate) fn pending(ticket: u64) -> HfReply {
+    HfReply {
+        status: HfStatus::Pending as u32,
+        ..empty(ticket)
+    }
+}
+
+/// A reply of a closed client.
+pub(crate) fn closed(ticket: u64) -> HfReply {
+    HfReply {
+        status: HfStatus::Closed as u32,
+        ..empty(ticket)
+    }
+}
+
+/// A reply that owns `bytes` as its data.
+pub(crate) fn with_bytes(ticket: u64, bytes: Box<[u8]>) -> HfReply {
+    let (data, data_length) = (bytes.as_ptr(), bytes.len() as u64);
+    let release = if bytes.is_empty() {
+        0
+    } else {
+        keep(Owned::Bytes(bytes))
+    };
+    HfReply {
+        data,
+        data_length,
+        release,
+        ..empty(ticket)
+    }
+}
+
+/// Lets `reply` share an entry's value.
+pub(crate) fn share_value(reply: &mut HfReply, entry: EntryRef) {
+    let value = entry.value();
+    reply.data = value.as_ptr();
+    reply.data_length = value.len() as u64;
+    if !value.is_empty() {
+        // The value lies in the shared allocation, which the kept reference holds in place.
+        reply.release = keep(Owned::Entry(entry));
+    }
+}
+
+/// A reply for an error: its code and its message.
+pub(crate) fn failure(ticket: u64, error: &Error) -> HfReply {
+    let message = error.message.as_bytes().to_vec().into_boxed_slice();
+    let mut flags = 0;
+    if error.is_transient() {
+        flags |= HF_REPLY_TRANSIENT;
+    }
+    if error.outcome == Outcome::Unknown {
+        flags |= HF_REPLY_OUTCOME_UNKNOWN;
+    }
+    HfReply {
+        status: HfStatus::Error as u32,
+        code: error.code.number(),
+        flags,
+        ..with_bytes(ticket, message)
+    }
+}
+
+/// A reply for a panic, with its message.
+pub(crate) fn panicked(ticket: u64, panic: &(dyn Any + Send)) -> HfReply {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message");
+    HfReply {
+        status: HfStatus::Panicked as u32,
+        flags: HF_REPLY_OUTCOME_UNKNOWN,
+        ..with_bytes(ticket, message.as_bytes().to_vec().into_boxed_slice())
+    }
+}
+
+/// An item with nothing in it.
+pub(crate) fn empty_item() -> HfItem {
+    HfItem {
+        status: HfStatus::Ok as u32,
+        code: 0,
+        flags: 0,
+        key_length: 0,
+        key_offset: 0,
+        value_offset: 0,
+        value_length: 0,
+        version: 0,
+        number: 0,
+        previous: 0,
+        ttl_ms: -1,
+        absolute_unix_ms: 0,
+    }
+}
+
+/// Collects the items of a reply: first all items, then the keys and values that they name.
+#[derive(Default)]
+pub(crate) struct ItemsBuilder {
+    items: Vec<HfItem>,
+    bytes: Vec<u8>,
+}
+
+impl ItemsBuilder {
+    pub(crate) fn with_capacity(items: usize) -> Self {
+        Self {
+            items: Vec::with_capacity(items),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Adds an item with its key and value; their offsets are filled in at the end.
+    pub(crate) fn push(&mut self, item: HfItem, key: &[u8], value: &[u8]) {
+        let key_offset = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(key);
+        let value_offset = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(value);
+        self.items.push(HfItem {
+            key_offset,
+            key_length: u32::try_from(key.len()).expect("a key or cursor is shorter than 4 GiB"),
+            value_offset,
+            value_length: value.len() as u64,
+            ..item
+        });
+    }
+
+    pub(crate) fn finish(mut self, ticket: u64) -> HfReply {
+        let head = self.items.len() * size_of::<HfItem>();
+        for item in &mut self.items {
+            item.key_offset += head as u64;
+            item.value_offset += head as u64;
+        }
+        let length = head + self.bytes.len();
+        let mut words = vec![0_u64; length.div_ceil(size_of::<u64>())].into_boxed_slice();
+        let start = words.as_mut_ptr().cast::<u8>();
+        // SAFETY: `words` has room for `head` + the bytes' length; an HfItem is plain data without
+        // padding bytes and aligned to 8 like a u64.
+        unsafe {
+            std::ptr::copy_nonoverlapping(self.items.as_ptr().cast::<u8>(), start, head);
+            std::ptr::copy_nonoverlapping(self.bytes.as_ptr(), start.add(head), self.bytes.len());
+        }
+        let items = u32::try_from(self.items.len()).expect("a batch has fewer than 4 billion items");
+        let data = words.as_ptr().cast::<u8>();
+        let release = if length == 0 { 0 } else { keep(Owned::Words(words)) };
+        HfReply {
+            items,
+            data,
+            data_length: length as u64,
+            release,
+            ..empty(ticket)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_given_back_twice_is_ignored_the_second_time() {
+        let before = RELEASES.lock().stale;
+        let reply = with_bytes(1, vec![1, 2, 3].into_boxed_slice());
+        release(reply.release);
+        release(reply.release);
+        assert!(RELEASES.lock().stale > before);
+    }
+
+    #[test]
+    fn items_name_where_their_keys_and_values_lie() {
+        let mut builder = ItemsBuilder::default();
+        builder.push(empty_item(), b"key", b"value");
+        builder.push(empty_item(), b"", b"x");
+        let reply = builder.finish(7);
+        assert_eq!(reply.items, 2);
+        // SAFETY: the reply's data is live until it is released below.
+        let data = unsafe { std::slice::from_raw_parts(reply.data, reply.data_length as usize) };
+        // SAFETY: the data begins with two aligned items.
+        let items = unsafe { std::slice::from_raw_parts(reply.data.cast::<HfItem>(), 2) };
+        let at = |offset: u64, length: u64| &data[offset as usize..(offset + length) as usize];
+        assert_eq!(at(items[0].key_offset, u64::from(items[0].key_length)), b"key");
+        assert_eq!(at(items[0].value_offset, items[0].value_length), b"value");
+        assert_eq!(at(items[1].value_offset, items[1].value_length), b"x");
+        release(reply.release);
+    }
+}

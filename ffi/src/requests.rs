@@ -1,0 +1,148 @@
+//! Reads requests as they come over the boundary. Nothing is believed that is not checked here, but the
+//! pointers themselves.
+
+use holdfast_client::store::GivenExpiry;
+use holdfast_proto::{Code, Error};
+use holdfast_state::{Condition, KeyRange};
+
+use crate::abi::{
+    HF_REQUEST_IF_ABSENT, HF_REQUEST_IF_PRESENT, HF_REQUEST_IF_VERSION, HF_REQUEST_LENIENT_EXPIRY,
+    HF_REQUEST_NO_DEFAULT_TTL, HF_REQUEST_PREFIX, HF_REQUEST_RANGE, HfOp, HfRequest,
+};
+
+/// The bytes at an address; null or length 0 is empty.
+///
+/// # Safety
+/// `address` is null or readable for `length` bytes for as long as the result lives.
+pub(crate) unsafe fn bytes<'a>(address: *const u8, length: u32) -> &'a [u8] {
+    if address.is_null() || length == 0 {
+        return &[];
+    }
+    // SAFETY: the caller promises it.
+    unsafe { std::slice::from_raw_parts(address, length as usize) }
+}
+
+/// A request whose pointers are readable, as its operands.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) raw: &'a HfRequest,
+}
+
+impl<'a> Request<'a> {
+    /// # Safety
+    /// Every pointer in `raw` is readable (`room`: writable) for its length or null.
+    pub(crate) unsafe fn new(raw: &'a HfRequest) -> Self {
+        Self { raw }
+    }
+
+    pub(crate) fn has(&self, flag: u32) -> bool {
+        self.raw.flags & flag != 0
+    }
+
+    pub(crate) fn key(&self) -> &'a [u8] {
+        // SAFETY: `new`'s caller promised it.
+        unsafe { bytes(self.raw.key, self.raw.key_length) }
+    }
+
+    /// The payload as bytes: a value, settings, or the end of a range.
+    pub(crate) fn payload(&self) -> &'a [u8] {
+        // SAFETY: `new`'s caller promised it.
+        unsafe { bytes(self.raw.payload, self.raw.payload_length) }
+    }
+
+    pub(crate) fn cursor(&self) -> &'a [u8] {
+        // SAFETY: `new`'s caller promised it.
+        unsafe { bytes(self.raw.cursor, self.raw.cursor_length) }
+    }
+
+    /// The payload as further requests.
+    pub(crate) fn items(&self) -> Result<&'a [HfRequest], Error> {
+        let start = self.raw.payload.cast::<HfRequest>();
+        if start.is_null() || self.raw.payload_length == 0 {
+            return Ok(&[]);
+        }
+        if !start.is_aligned() {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                "the items of a batch are not aligned",
+            ));
+        }
+        // SAFETY: `new`'s caller promised that many requests; the alignment is checked above.
+        Ok(unsafe { std::slice::from_raw_parts(start, self.raw.payload_length as usize) })
+    }
+
+    pub(crate) fn condition(&self) -> Condition {
+        if self.has(HF_REQUEST_IF_VERSION) {
+            Condition::Version(self.raw.version)
+        } else if self.has(HF_REQUEST_IF_ABSENT) {
+            Condition::Absent
+        } else if self.has(HF_REQUEST_IF_PRESENT) {
+            Condition::Present
+        } else {
+            Condition::Always
+        }
+    }
+
+    pub(crate) fn expiry(&self) -> GivenExpiry {
+        GivenExpiry {
+            ttl_ms: self.raw.ttl_ms,
+            sliding_ms: self.raw.sliding_ms,
+            absolute_unix_ms: self.raw.absolute_unix_ms,
+            lenient: self.has(HF_REQUEST_LENIENT_EXPIRY),
+            or_default: !self.has(HF_REQUEST_NO_DEFAULT_TTL),
+        }
+    }
+
+    pub(crate) fn range(&self) -> KeyRange<'a> {
+        if self.has(HF_REQUEST_PREFIX) {
+            KeyRange::Prefix(self.key())
+        } else if self.has(HF_REQUEST_RANGE) {
+            let end = self.payload();
+            KeyRange::Range {
+                first: self.key(),
+                end: (!end.is_empty()).then_some(end),
+            }
+        } else {
+            KeyRange::All
+        }
+    }
+}
+
+/// The operation that a number names.
+pub(crate) fn op(number: u32) -> Result<HfOp, Error> {
+    const OPS: [HfOp; 16] = [
+        HfOp::OpenStore,
+        HfOp::Get,
+        HfOp::Exists,
+        HfOp::Put,
+        HfOp::Delete,
+        HfOp::Refresh,
+        HfOp::SetExpiry,
+        HfOp::Increment,
+        HfOp::GetMany,
+        HfOp::Batch,
+        HfOp::Count,
+        HfOp::Clear,
+        HfOp::Scan,
+        HfOp::Stats,
+        HfOp::AdvanceClock,
+        HfOp::Echo,
+    ];
+    OPS.get((number as usize).wrapping_sub(1))
+        .copied()
+        .ok_or_else(|| Error::new(Code::InvalidArgument, format!("there is no operation {number}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_found_by_its_own_number_and_no_other_is() {
+        for number in 1..=16 {
+            assert_eq!(op(number).map(|op| op as u32), Ok(number));
+        }
+        assert!(op(0).is_err());
+        assert!(op(17).is_err());
+    }
+}
