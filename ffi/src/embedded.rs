@@ -103,13 +103,14 @@ impl EmbeddedNode for Embedded {
         &self,
         name: &str,
         given: &StoreSettings,
+        default_class: StoreClass,
         create: bool,
     ) -> Result<Arc<dyn EmbeddedStore>, Error> {
         if !create && !self.node.has_store(name) {
             let message = format!("store '{name}' does not exist and auto-create-stores is off");
             return Err(Error::new(Code::StoreNotFound, message));
         }
-        let settings = given.resolve(StoreClass::Coordination, self.available, self.node.memory_limit())?;
+        let settings = given.resolve(default_class, self.available, self.node.memory_limit())?;
         let store = self
             .node
             .define_store(name, &given.given, &settings)

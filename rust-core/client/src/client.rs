@@ -46,7 +46,15 @@ impl Client {
         let node = host.open(&settings.node)?;
         let create = settings.client.auto_create_stores_or_default();
         let name = format!("{tenant}/{store}");
-        let first = Store::new(name.clone(), node.open_store(&name, &settings.store, create)?);
+        let first = Store::new(
+            name.clone(),
+            node.open_store(
+                &name,
+                &settings.store,
+                settings.client.default_class_or_default(),
+                create,
+            )?,
+        );
         Ok(Self {
             node,
             settings,
@@ -77,7 +85,12 @@ impl Client {
     pub fn open_store(&self, name: &str, given: &StoreSettings) -> Result<u32, Error> {
         let name = self.full_name(name)?;
         let create = self.settings.client.auto_create_stores_or_default();
-        let opened = self.node.open_store(&name, given, create)?;
+        let opened = self.node.open_store(
+            &name,
+            given,
+            self.settings.client.default_class_or_default(),
+            create,
+        )?;
         if name == self.first.name() {
             return Ok(0);
         }

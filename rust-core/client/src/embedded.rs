@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use holdfast_proto::Error;
-use holdfast_state::{Change, EntryRef, EntryView, KeyRange, Outcome, Revision, StoreStats, Timestamp};
+use holdfast_state::{
+    Change, EntryRef, EntryView, KeyRange, Outcome, Revision, StoreClass, StoreStats, Timestamp,
+};
 
 use crate::settings::{NodeSettings, StoreSettings};
 
@@ -25,7 +27,7 @@ pub trait EmbeddedNode: Send + Sync {
     /// Whether all clients of the process share it.
     fn is_shared(&self) -> bool;
 
-    /// The store `tenant/name`, made on first use when `create`.
+    /// The store `tenant/name`, made on first use when `create`, of `default_class` unless `given` says one.
     ///
     /// # Errors
     /// `StoreNotFound`, `StoreConflict`, or `InvalidSetting`.
@@ -33,6 +35,7 @@ pub trait EmbeddedNode: Send + Sync {
         &self,
         name: &str,
         given: &StoreSettings,
+        default_class: StoreClass,
         create: bool,
     ) -> Result<Arc<dyn EmbeddedStore>, Error>;
 

@@ -7,7 +7,7 @@ mod store;
 pub mod table;
 mod value;
 
-pub use client::{ClientSettings, LogLevel};
+pub use client::ClientSettings;
 pub use node::{Clock, NodeSettings};
 pub use store::StoreSettings;
 pub(crate) use value::{MOST_CHARACTERS, is_name};

@@ -3,39 +3,11 @@
 use std::time::Duration;
 
 use holdfast_proto::Error;
+use holdfast_state::StoreClass;
 
 use super::given;
 use super::table::{DefaultValue, Setting};
 use super::value::{self, Words};
-
-/// Least important native log lines that are passed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum LogLevel {
-    /// None.
-    Off = 0,
-    /// Something failed for good.
-    Error = 1,
-    /// Something is wrong and was survived.
-    Warn = 2,
-    /// What an operator wants to know.
-    Info = 3,
-    /// What a developer wants to know.
-    Debug = 4,
-    /// Everything.
-    Trace = 5,
-}
-
-impl Words for LogLevel {
-    const WORDS: &'static [(&'static str, LogLevel)] = &[
-        ("off", LogLevel::Off),
-        ("error", LogLevel::Error),
-        ("warn", LogLevel::Warn),
-        ("info", LogLevel::Info),
-        ("debug", LogLevel::Debug),
-        ("trace", LogLevel::Trace),
-    ];
-}
 
 /// The client's settings that were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,8 +20,8 @@ pub struct ClientSettings {
     pub timeout: Option<Duration>,
     /// Names the client in logs and on servers.
     pub client_name: Option<String>,
-    /// Least important native log lines that are passed on.
-    pub log_level: Option<LogLevel>,
+    /// Class of a store that is made without anyone saying one.
+    pub default_class: Option<StoreClass>,
 }
 
 impl ClientSettings {
@@ -71,10 +43,10 @@ impl ClientSettings {
             .unwrap_or_else(|| default_of("timeout", value::duration))
     }
 
-    /// `log-level` or the table's default.
-    pub fn log_level_or_default(&self) -> LogLevel {
-        self.log_level
-            .unwrap_or_else(|| default_of("log-level", value::word))
+    /// `default-class` or the table's default.
+    pub fn default_class_or_default(&self) -> StoreClass {
+        self.default_class
+            .unwrap_or_else(|| default_of("default-class", value::word))
     }
 
     pub(super) fn set(&mut self, setting: &Setting, text: &str) -> Result<(), Error> {
@@ -83,7 +55,7 @@ impl ClientSettings {
             "connect-timeout" => self.connect_timeout = Some(value::duration(setting, text)?),
             "timeout" => self.timeout = Some(value::duration(setting, text)?),
             "client-name" => self.client_name = Some(value::text(setting, text)?),
-            "log-level" => self.log_level = Some(value::word(setting, text)?),
+            "default-class" => self.default_class = Some(value::word(setting, text)?),
             other => unreachable!("'{other}' is no client's setting"),
         }
         Ok(())
@@ -95,9 +67,10 @@ impl ClientSettings {
             connect_timeout,
             timeout,
             client_name,
-            log_level,
+            default_class,
         } = self;
         [
+            given("default-class", default_class, |class| class.word().to_owned()),
             given("auto-create-stores", auto_create_stores, |on| {
                 value::switch_text(*on)
             }),
@@ -106,7 +79,6 @@ impl ClientSettings {
             }),
             given("timeout", timeout, |limit| value::duration_text(*limit)),
             given("client-name", client_name, String::clone),
-            given("log-level", log_level, |level| level.word().to_owned()),
         ]
         .into_iter()
         .flatten()

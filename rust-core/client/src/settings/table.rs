@@ -123,7 +123,7 @@ pub const TABLE: &[Setting] = &[
         "class",
         Scope::Store,
         Kind::Enum(&["coordination", "cache"]),
-        DefaultValue::Computed("coordination; cache when opened by IDistributedCache"),
+        DefaultValue::Computed("the client's default-class"),
         "Ordered keys and no eviction, or hashed keys within a memory budget.",
     ),
     row(
@@ -173,6 +173,13 @@ pub const TABLE: &[Setting] = &[
         "Keys of a cache store with the same part in braces, {user:1}:cart, lie in the same slot.",
     ),
     row(
+        "default-class",
+        Scope::Client,
+        Kind::Enum(&["coordination", "cache"]),
+        DefaultValue::Value("coordination"),
+        "Class of a store that this client makes when neither its opener nor the store itself says one.",
+    ),
+    row(
         "auto-create-stores",
         Scope::Client,
         Kind::Bool,
@@ -199,13 +206,6 @@ pub const TABLE: &[Setting] = &[
         Kind::Text,
         DefaultValue::Computed("none"),
         "Names the client in logs and on servers.",
-    ),
-    row(
-        "log-level",
-        Scope::Client,
-        Kind::Enum(&["off", "error", "warn", "info", "debug", "trace"]),
-        DefaultValue::Value("info"),
-        "Least important native log lines that are passed on.",
     ),
 ];
 

@@ -64,7 +64,7 @@ fn the_words_of_the_table_are_those_of_the_types() {
     words::<Clock>("clock");
     words::<StoreClass>("class");
     words::<Eviction>("eviction");
-    words::<LogLevel>("log-level");
+    words::<StoreClass>("default-class");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn every_default_is_a_value_that_its_setting_accepts() {
     assert!(client.auto_create_stores_or_default());
     assert_eq!(client.connect_timeout_or_default(), Duration::from_secs(10));
     assert_eq!(client.timeout_or_default(), Duration::from_secs(5));
-    assert_eq!(client.log_level_or_default(), LogLevel::Info);
+    assert_eq!(client.default_class_or_default(), StoreClass::Coordination);
     assert_eq!(NodeSettings::default().clock_or_default(), Clock::System);
 }
 
@@ -223,7 +223,7 @@ fn a_value_that_is_not_accepted_is_named_with_its_setting_and_what_is_accepted()
         ("node", "..", "not only . or .."),
         ("client-name", "", "1 to 128 characters"),
         ("client-name", "a\nb", "control character"),
-        ("log-level", "loud", "off or error or warn"),
+        ("default-class", "loud", "coordination or cache"),
     ] {
         let message = refusal(name, text);
         let shown = crate::limits::escape_key(text.as_bytes());
