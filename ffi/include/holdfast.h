@@ -70,15 +70,10 @@
 #define HF_REQUEST_KEYS_ONLY (1 << 11)
 
 /**
- * The store's `default-ttl` does not apply although no expiry is given.
- */
-#define HF_REQUEST_NO_DEFAULT_TTL (1 << 12)
-
-/**
  * IDistributedCache's rules for deadlines: one beyond 100 years is none, one in the past counts
  * as 1 ms, instead of the key-value client's errors.
  */
-#define HF_REQUEST_LENIENT_EXPIRY (1 << 13)
+#define HF_REQUEST_LENIENT_EXPIRY (1 << 12)
 
 /**
  * The key existed (before the operation, for a change).
@@ -101,9 +96,184 @@
 #define HF_REPLY_TRANSIENT (1 << 3)
 
 /**
- * Hash of the ABI's inventory; the generated C# bindings hold the same number.
+ * What a request asks for. The operands that each reads are named after it; all others are ignored
+ * and should be zero. "value" is `payload`/`payload_length`, "items" is `payload` as an array of
+ * `payload_length` whole [`HfRequest`]s.
  */
-#define ABI_VERSION 15240576017776726155ull
+enum HfOp
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Opens a store by name: `key` = its name (`name` or `tenant/name`), `payload` = settings as
+   * `name=value` lines. Reply: `number` = the id for `HfRequest::store`, `previous` = its class
+   * (0 coordination, 1 cache), `absolute_unix_ms` = largest value in bytes.
+   */
+  HfOp_OpenStore = 1,
+  /**
+   * Reads one entry: `key`. Reply: flag `FOUND`, value, `version`, `ttl_ms`, `absolute_unix_ms`.
+   * Flag `METADATA_ONLY` leaves the value out; slides a sliding deadline unless `NO_SLIDE`.
+   */
+  HfOp_Get = 2,
+  /**
+   * Whether a key exists: `key`. Reply: flag `FOUND`, `version`. Does not slide.
+   */
+  HfOp_Exists = 3,
+  /**
+   * Writes a value: `key`, value, expiry, flags `IF_ABSENT` | `IF_PRESENT` | `IF_VERSION` (with
+   * `version`), `NEVER_EVICT`, `RETURN_PREVIOUS`. Reply: flag `APPLIED` and the new `version`; with
+   * `RETURN_PREVIOUS` also `FOUND` and the former value. A failed condition is no error: `APPLIED`
+   * is missing, `FOUND` says whether the key exists and `version` is its present version.
+   */
+  HfOp_Put = 4,
+  /**
+   * Deletes: `key`, flags `IF_VERSION`, `RETURN_PREVIOUS`. Reply: `APPLIED` when an entry was
+   * deleted (`FOUND` too), `version` = the deletion's; a failed condition as in `Put`.
+   */
+  HfOp_Delete = 5,
+  /**
+   * Slides a sliding deadline as a read does: `key`. Reply: `FOUND`.
+   */
+  HfOp_Refresh = 6,
+  /**
+   * Replaces all expiry settings without touching the value: `key`, expiry (none of it: the entry
+   * never expires), flag `IF_VERSION`. Reply as `Put`.
+   */
+  HfOp_SetExpiry = 7,
+  /**
+   * Adds `delta` to a number: `key`, `delta`, `minimum`, `maximum`, `initial` (value before the
+   * first addition), expiry (applied when the entry is created, or always with flag
+   * `RESET_EXPIRY`). Reply: `number` = after, `previous` = before, `version`.
+   */
+  HfOp_Increment = 8,
+  /**
+   * Reads many keys: items with `key`. Reply: one [`HfItem`] each, in their order.
+   */
+  HfOp_GetMany = 9,
+  /**
+   * Mixed changes and reads, applied in order: items with `op` `Get`, `Exists`, `Put`, `Delete`,
+   * `Refresh`, `SetExpiry` or `Increment`. Reply: one [`HfItem`] each, in their order. Not atomic.
+   */
+  HfOp_Batch = 10,
+  /**
+   * Counts entries: range (see `Scan`). Reply: `number`.
+   */
+  HfOp_Count = 11,
+  /**
+   * Removes entries: range (see `Scan`). Reply: `number` = how many were removed, `version`.
+   */
+  HfOp_Clear = 12,
+  /**
+   * One page of entries. Range: flag `PREFIX` and `key`, or flag `RANGE` with `key` = first
+   * (inclusive, may be empty) and `payload` = end (exclusive, empty: none); neither: everything.
+   * Flags `DESCENDING`, `KEYS_ONLY`; `maximum` = most entries (0: 1,000); `cursor`/`cursor_length`
+   * = where the page before ended. Reply: items with their keys, then the cursor as a last
+   * [`HfItem`] with `status` `Cursor` whose key is the next cursor; without one the scan is over.
+   */
+  HfOp_Scan = 13,
+  /**
+   * The store's statistics. Reply: data = one [`HfStats`].
+   */
+  HfOp_Stats = 14,
+  /**
+   * Moves a manual clock on by `delta` ms and waits until what became due has expired. Reply:
+   * `number` = the clock's new reading.
+   */
+  HfOp_AdvanceClock = 15,
+  /**
+   * Answers with its own `key` as data and `delta` as `number`. Only for [`hf_echo`](crate::hf_echo).
+   */
+  HfOp_Echo = 16,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum HfOp HfOp;
+#else
+typedef uint8_t HfOp;
+#endif // __STDC_VERSION__ >= 202311L
+
+/**
+ * How `hf_echo` completes its requests.
+ */
+enum HfEchoMode
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * At once, in the caller's reply.
+   */
+  HfEchoMode_Inline = 0,
+  /**
+   * Pending; completed by the client's I/O thread, in batches.
+   */
+  HfEchoMode_Deferred = 1,
+  /**
+   * Pending; handed over by another native thread.
+   */
+  HfEchoMode_OtherThread = 2,
+  /**
+   * Pending until cancelled or until the client closes.
+   */
+  HfEchoMode_Hold = 3,
+  /**
+   * Panics at once, in the call.
+   */
+  HfEchoMode_PanicInline = 4,
+  /**
+   * Panics while the I/O thread works on it.
+   */
+  HfEchoMode_PanicDeferred = 5,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum HfEchoMode HfEchoMode;
+#else
+typedef uint8_t HfEchoMode;
+#endif // __STDC_VERSION__ >= 202311L
+
+/**
+ * How a request ended.
+ */
+enum HfStatus
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Done; the fields that the operation names are set.
+   */
+  HfStatus_Ok = 0,
+  /**
+   * Accepted; the callback will name its ticket exactly once.
+   */
+  HfStatus_Pending = 1,
+  /**
+   * Refused or failed; `code` says why and the data is a message for people.
+   */
+  HfStatus_Error = 2,
+  /**
+   * Cancelled by `hf_cancel`, or before it began.
+   */
+  HfStatus_Cancelled = 3,
+  /**
+   * Native code panicked; the data is the panic's message.
+   */
+  HfStatus_Panicked = 4,
+  /**
+   * The client is closed: what was pending ends so. With ticket 0 in a callback: the client's
+   * last completion, nothing follows it.
+   */
+  HfStatus_Closed = 5,
+  /**
+   * Only in items of a scan: the cursor of the next page.
+   */
+  HfStatus_Cursor = 6,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum HfStatus HfStatus;
+#else
+typedef uint8_t HfStatus;
+#endif // __STDC_VERSION__ >= 202311L
 
 /**
  * The answer to one request.
@@ -254,6 +424,129 @@ typedef struct HfRequest {
    */
   uint32_t timeout_ms;
 } HfRequest;
+
+/**
+ * One answer of many. The data begins with all items, 8-byte aligned; keys and values follow at the
+ * offsets that they name, counted from the start of the data.
+ */
+typedef struct HfItem {
+  /**
+   * One of [`HfStatus`].
+   */
+  uint32_t status;
+  /**
+   * An error's code, whose message is the value.
+   */
+  uint32_t code;
+  /**
+   * Bits `HF_REPLY_…`.
+   */
+  uint32_t flags;
+  /**
+   * Length of the key (scans only).
+   */
+  uint32_t key_length;
+  /**
+   * Where the key begins.
+   */
+  uint64_t key_offset;
+  /**
+   * Where the value begins.
+   */
+  uint64_t value_offset;
+  /**
+   * Length of the value.
+   */
+  uint64_t value_length;
+  /**
+   * As in [`HfReply`].
+   */
+  int64_t version;
+  /**
+   * As in [`HfReply`].
+   */
+  int64_t number;
+  /**
+   * As in [`HfReply`].
+   */
+  int64_t previous;
+  /**
+   * As in [`HfReply`].
+   */
+  int64_t ttl_ms;
+  /**
+   * As in [`HfReply`].
+   */
+  int64_t absolute_unix_ms;
+} HfItem;
+
+/**
+ * A store's counters, all since the node started.
+ */
+typedef struct HfStats {
+  /**
+   * Reads that found an entry.
+   */
+  uint64_t hits;
+  /**
+   * Reads that found none.
+   */
+  uint64_t misses;
+  /**
+   * Entries evicted for room.
+   */
+  uint64_t evictions;
+  /**
+   * Entries that expired.
+   */
+  uint64_t expirations;
+  /**
+   * Entries now.
+   */
+  uint64_t entries;
+  /**
+   * Bytes now: keys, values and overhead.
+   */
+  uint64_t bytes;
+  /**
+   * The memory budget in bytes.
+   */
+  uint64_t max_memory;
+  /**
+   * Changes applied.
+   */
+  uint64_t changes;
+} HfStats;
+
+/**
+ * One native log line.
+ */
+typedef struct HfLogLine {
+  /**
+   * 0 trace, 1 debug, 2 information, 3 warning, 4 error.
+   */
+  uint32_t level;
+  /**
+   * Lines dropped since the line before, because nobody drained them.
+   */
+  uint32_t dropped;
+  /**
+   * Who speaks: `node NAME` or `client N`.
+   */
+  const uint8_t *source;
+  /**
+   * Length of `source`.
+   */
+  uint64_t source_length;
+  /**
+   * The line.
+   */
+  const uint8_t *message;
+  /**
+   * Length of `message`.
+   */
+  uint64_t message_length;
+} HfLogLine;
 
 /**
  * The version of this ABI: a hash of its inventory. A caller compares it once with the one that its

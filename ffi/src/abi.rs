@@ -139,13 +139,10 @@ pub const HF_REQUEST_DESCENDING: u32 = 1 << 10;
 /// Keys without values.
 #[ffi]
 pub const HF_REQUEST_KEYS_ONLY: u32 = 1 << 11;
-/// The store's `default-ttl` does not apply although no expiry is given.
-#[ffi]
-pub const HF_REQUEST_NO_DEFAULT_TTL: u32 = 1 << 12;
 /// IDistributedCache's rules for deadlines: one beyond 100 years is none, one in the past counts
 /// as 1 ms, instead of the key-value client's errors.
 #[ffi]
-pub const HF_REQUEST_LENIENT_EXPIRY: u32 = 1 << 13;
+pub const HF_REQUEST_LENIENT_EXPIRY: u32 = 1 << 12;
 
 /// The key existed (before the operation, for a change).
 #[ffi]

@@ -265,7 +265,6 @@ pub fn inventory() -> RustInventory {
         .register(constant!(HF_REQUEST_RANGE))
         .register(constant!(HF_REQUEST_DESCENDING))
         .register(constant!(HF_REQUEST_KEYS_ONLY))
-        .register(constant!(HF_REQUEST_NO_DEFAULT_TTL))
         .register(constant!(HF_REQUEST_LENIENT_EXPIRY))
         .register(constant!(HF_REPLY_FOUND))
         .register(constant!(HF_REPLY_APPLIED))

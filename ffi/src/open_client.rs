@@ -288,15 +288,11 @@ fn change(store: &Store, op: HfOp, request: &Request<'_>) -> Result<HfReply, Err
             return_previous,
         })?,
         HfOp::Refresh => store.change(&Change::Refresh { key })?,
-        HfOp::SetExpiry => {
-            let mut expiry = request.expiry();
-            expiry.or_default = false;
-            store.change(&Change::SetExpiry {
-                key,
-                expiry: store.expiry(&expiry)?,
-                condition: request.condition(),
-            })?
-        }
+        HfOp::SetExpiry => store.change(&Change::SetExpiry {
+            key,
+            expiry: store.expiry(&request.expiry())?,
+            condition: request.condition(),
+        })?,
         _ => store.change(&Change::Increment {
             key,
             delta: raw.delta,

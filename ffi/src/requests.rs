@@ -7,7 +7,7 @@ use holdfast_state::{Condition, KeyRange};
 
 use crate::abi::{
     HF_REQUEST_IF_ABSENT, HF_REQUEST_IF_PRESENT, HF_REQUEST_IF_VERSION, HF_REQUEST_LENIENT_EXPIRY,
-    HF_REQUEST_NO_DEFAULT_TTL, HF_REQUEST_PREFIX, HF_REQUEST_RANGE, HfOp, HfRequest,
+    HF_REQUEST_PREFIX, HF_REQUEST_RANGE, HfOp, HfRequest,
 };
 
 /// The bytes at an address; null or length 0 is empty.
@@ -89,7 +89,6 @@ impl<'a> Request<'a> {
             sliding_ms: self.raw.sliding_ms,
             absolute_unix_ms: self.raw.absolute_unix_ms,
             lenient: self.has(HF_REQUEST_LENIENT_EXPIRY),
-            or_default: !self.has(HF_REQUEST_NO_DEFAULT_TTL),
         }
     }
 

@@ -52,6 +52,65 @@ pub(crate) fn function_docs(bindings: &str) -> BTreeMap<String, String> {
     docs
 }
 
+/// The numbers that the bindings leave out, as C# enums: the header's enums and the bits of flags.
+pub(crate) fn numbers(header: &str) -> Result<String, Box<dyn Error>> {
+    let mut text = String::new();
+    for (source, name) in [
+        ("HfOp_", "Op"),
+        ("HfEchoMode_", "EchoMode"),
+        ("HfStatus_", "Status"),
+    ] {
+        // `  HfOp_OpenStore = 1,`
+        let members: Vec<(String, String)> = header
+            .lines()
+            .filter_map(|line| {
+                line.trim()
+                    .strip_prefix(source)?
+                    .trim_end_matches(',')
+                    .split_once(" = ")
+            })
+            .map(|(member, number)| (member.to_owned(), number.to_owned()))
+            .collect();
+        text += &number_enum("", name, &members)?;
+    }
+    for (source, name) in [("HF_REQUEST_", "RequestFlags"), ("HF_REPLY_", "ReplyFlags")] {
+        // `#define HF_REQUEST_IF_PRESENT (1 << 1)`
+        let mut members = vec![("None".to_owned(), "0".to_owned())];
+        members.extend(
+            header
+                .lines()
+                .filter_map(|line| {
+                    line.strip_prefix("#define ")?
+                        .strip_prefix(source)?
+                        .split_once(' ')
+                })
+                .map(|(member, bits)| (pascal_case(member), bits.trim_matches(['(', ')']).to_owned())),
+        );
+        text += &number_enum("[Flags]\n", name, &members)?;
+    }
+    Ok(text)
+}
+
+fn number_enum(attribute: &str, name: &str, members: &[(String, String)]) -> Result<String, Box<dyn Error>> {
+    if members.len() < 2 {
+        return Err(format!("the header names no numbers for {name}").into());
+    }
+    let body: String = members
+        .iter()
+        .map(|(member, number)| format!("    {member} = {number},\n"))
+        .collect();
+    Ok(format!(
+        "\n{attribute}internal enum {name} : uint\n{{\n{body}}}\n"
+    ))
+}
+
+/// `IF_PRESENT` as `IfPresent`.
+fn pascal_case(name: &str) -> String {
+    name.split('_')
+        .map(|word| word[..1].to_owned() + &word[1..].to_lowercase())
+        .collect()
+}
+
 /// Types that are public at the top level become internal; the generator's own hash of everything,
 /// which changes with its version, goes.
 fn internal(text: &str) -> String {

@@ -19,8 +19,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .canonicalize()?;
-    let bindings = csharp::bindings()?;
+    let mut bindings = csharp::bindings()?;
     let header = header::header(&root.join("ffi"), &csharp::function_docs(&bindings))?;
+    bindings += &csharp::numbers(&header)?;
     let hash = xxh3_64(bindings.as_bytes());
     let outputs = [
         (root.join("ffi/include/holdfast.h"), header),

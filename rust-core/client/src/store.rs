@@ -15,7 +15,6 @@ pub struct Store {
     name: String,
     inner: Arc<dyn EmbeddedStore>,
     max_value: u32,
-    default_ttl_ms: Option<u64>,
 }
 
 /// Expiry as a caller writes it: milliseconds, 0 for none.
@@ -29,19 +28,16 @@ pub struct GivenExpiry {
     pub absolute_unix_ms: i64,
     /// `IDistributedCache`'s rules: beyond 100 years is no deadline, the past is 1 ms.
     pub lenient: bool,
-    /// The store's default time to live applies when none is given.
-    pub or_default: bool,
 }
 
 impl Store {
     pub(crate) fn new(name: String, inner: Arc<dyn EmbeddedStore>) -> Self {
         let settings = inner.settings();
-        let (max_value, default_ttl_ms) = (settings.max_value, settings.default_ttl_ms);
+        let max_value = settings.max_value;
         Self {
             name,
             inner,
             max_value,
-            default_ttl_ms,
         }
     }
 
@@ -140,16 +136,7 @@ impl Store {
     #[inline]
     pub fn expiry(&self, given: &GivenExpiry) -> Result<Expiry, Error> {
         if given.ttl_ms == 0 && given.sliding_ms == 0 {
-            let ttl_ms = if given.or_default {
-                self.default_ttl_ms
-            } else {
-                None
-            };
-            return Ok(Expiry {
-                ttl_ms,
-                sliding_ms: None,
-                absolute_unix_ms: None,
-            });
+            return Ok(Expiry::NONE);
         }
         let part = |what, ms: i64| match ms {
             0 => Ok(None),

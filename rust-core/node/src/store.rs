@@ -141,10 +141,26 @@ impl NodeStore {
             share.group.expire_due(&share.store, now)?;
         }
         let outcome = share.group.change(&share.store, now, hash, change)?;
-        if let Some(deadline) = earliest_deadline(change, now) {
+        if let Some(deadline) = self.earliest_deadline(change, now) {
             self.alarm.set(deadline);
         }
         Ok(outcome)
+    }
+
+    /// When the entry that a change leaves behind may be due, at the earliest.
+    #[inline]
+    fn earliest_deadline(&self, change: &Change<'_>, now: Timestamp) -> Option<Timestamp> {
+        let (Change::Put { expiry, .. }
+        | Change::SetExpiry { expiry, .. }
+        | Change::Increment { expiry, .. }) = change
+        else {
+            return None;
+        };
+        let soonest_ms = match (expiry.ttl_ms, expiry.sliding_ms) {
+            (Some(ttl), Some(sliding)) => ttl.min(sliding),
+            (ttl, sliding) => ttl.or(sliding).or(self.settings.default_ttl_ms)?,
+        };
+        Some(Timestamp(now.0.saturating_add_unsigned(soonest_ms)))
     }
 
     /// Evicts until `needed` more bytes fit into the budget and into the node's limit; the refusal when
@@ -317,21 +333,6 @@ impl NodeStore {
             .filter_map(|share| share.store.next_deadline())
             .min()
     }
-}
-
-/// When the entry that a change leaves behind may be due, at the earliest.
-#[inline]
-fn earliest_deadline(change: &Change<'_>, now: Timestamp) -> Option<Timestamp> {
-    let (Change::Put { expiry, .. } | Change::SetExpiry { expiry, .. } | Change::Increment { expiry, .. }) =
-        change
-    else {
-        return None;
-    };
-    let soonest_ms = match (expiry.ttl_ms, expiry.sliding_ms) {
-        (Some(ttl), Some(sliding)) => ttl.min(sliding),
-        (ttl, sliding) => ttl.or(sliding)?,
-    };
-    Some(Timestamp(now.0.saturating_add_unsigned(soonest_ms)))
 }
 
 fn unexpected(outcome: Outcome) -> NodeError {
