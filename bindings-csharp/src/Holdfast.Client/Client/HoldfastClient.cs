@@ -1,0 +1,224 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using Holdfast.Interop;
+
+namespace Holdfast;
+
+/// <summary>
+/// A client of one store: typed entries with versions and deadlines, counters, batches and scans. Thread-safe; make
+/// one and share it.
+/// <para>
+/// Every verb exists as a synchronous and an asynchronous method. Await a <see cref="ValueTask{TResult}"/> once and
+/// at once; <see cref="ValueTask{TResult}.AsTask"/> makes one that can be shared.
+/// </para>
+/// <para>
+/// Bad arguments are <see cref="ArgumentException"/>s, a timeout is a <see cref="HoldfastTimeoutException"/>, a
+/// cancellation a <see cref="HoldfastCanceledException"/>, everything else that goes wrong a
+/// <see cref="HoldfastException"/>: an outage is never a miss. After disposal, and for calls in flight then:
+/// <see cref="ObjectDisposedException"/>.
+/// </para>
+/// </summary>
+[SuppressMessage("Design", "CA1063", Justification = "There is nothing to finalize here: the native handle has its own finalizer.")]
+[SuppressMessage("Usage", "CA1816", Justification = "There is no finalizer to suppress.")]
+[SuppressMessage("Naming", "CA1716", Justification = "Get is what the verb is called everywhere else.")]
+public partial class HoldfastClient : IDisposable, IAsyncDisposable
+{
+    private readonly Connection? _connection;
+    private readonly StoreLink? _link;
+    private readonly byte[] _prefix = [];
+    private readonly bool _isView;
+
+    /// <summary>For test doubles that override verbs. Verbs that are not overridden throw.</summary>
+    protected HoldfastClient()
+    {
+    }
+
+    private HoldfastClient(Connection connection, StoreLink link, byte[] prefix, bool isView)
+    {
+        _connection = connection;
+        _link = link;
+        _prefix = prefix;
+        _isView = isView;
+    }
+
+    /// <summary>The store's name.</summary>
+    public virtual string StoreName => Opened.Name;
+
+    /// <summary>The store's class.</summary>
+    public virtual HoldfastStoreClass StoreClass => Opened.StoreClass;
+
+    /// <summary>The node's name.</summary>
+    public virtual string NodeName => Opened.Native.NodeName;
+
+    internal HoldfastClientOptions Options => (_connection ?? throw NotConnected()).Options;
+
+    internal TimeProvider TimeProvider => Context.Clock;
+
+    private ValueContext Context => (_connection ?? throw NotConnected()).Context;
+
+    private OpenStore Opened => (_link ?? throw NotConnected()).Open;
+
+    /// <summary>
+    /// Makes a client that connects at its first use.
+    /// </summary>
+    /// <param name="options">Where to, and how. Copied.</param>
+    public static HoldfastClient Create(HoldfastClientOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (string.IsNullOrEmpty(options.ConnectionString))
+        {
+            throw new ArgumentException(
+                "There is no connection string: set ConnectionString, for instance to 'holdfast://embedded/STORE'.", nameof(options));
+        }
+
+        var connection = new Connection(options.Copy());
+        return new HoldfastClient(connection, new StoreLink(connection), [], isView: false);
+    }
+
+    /// <summary>Connects to a store.</summary>
+    /// <param name="connectionString"><c>holdfast://embedded/STORE?setting=value&amp;…</c></param>
+    /// <param name="cancellationToken">Cancels connecting.</param>
+    public static Task<HoldfastClient> ConnectAsync(string connectionString, CancellationToken cancellationToken = default) =>
+        ConnectAsync(connectionString, new HoldfastClientOptions(), cancellationToken);
+
+    /// <summary>Connects to a store.</summary>
+    /// <param name="connectionString"><c>holdfast://embedded/STORE?setting=value&amp;…</c></param>
+    /// <param name="options">Settings; they win over those in the connection string.</param>
+    /// <param name="cancellationToken">Cancels connecting.</param>
+    public static Task<HoldfastClient> ConnectAsync(
+        string connectionString,
+        HoldfastClientOptions options,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(connectionString);
+        ArgumentNullException.ThrowIfNull(options);
+        HoldfastClientOptions copy = options.Copy();
+        copy.ConnectionString = connectionString;
+        return ConnectAsync(copy, cancellationToken);
+    }
+
+    /// <summary>Connects to a store of a cluster.</summary>
+    /// <param name="store">The store's name.</param>
+    /// <param name="endpoints">Nodes of the cluster.</param>
+    /// <param name="cancellationToken">Cancels connecting.</param>
+    public static Task<HoldfastClient> ConnectAsync(
+        string store,
+        IEnumerable<HoldfastEndpoint> endpoints,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(store);
+        ArgumentNullException.ThrowIfNull(endpoints);
+        string hosts = string.Join(',', endpoints);
+        return hosts.Length == 0
+            ? throw new ArgumentException("There is no endpoint to connect to.", nameof(endpoints))
+            : ConnectAsync($"holdfast://{hosts}/{Uri.EscapeDataString(store)}", cancellationToken);
+    }
+
+    /// <summary>Connects to the store that the options name.</summary>
+    /// <param name="options">Where to, and how. Copied.</param>
+    /// <param name="cancellationToken">Cancels connecting.</param>
+    public static async Task<HoldfastClient> ConnectAsync(
+        HoldfastClientOptions options,
+        CancellationToken cancellationToken = default)
+    {
+        HoldfastClient client = Create(options);
+        try
+        {
+            if (cancellationToken.IsCancellationRequested)
+            {
+                throw HoldfastCanceledException.BeforeSending(cancellationToken);
+            }
+
+            _ = client.Opened;
+            return client;
+        }
+        catch
+        {
+            await client.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// A view on another store over the same connection, opened at its first verb. Disposing it does nothing; it
+    /// ends with the client that it came from.
+    /// </summary>
+    /// <param name="name">The store's name, <c>name</c> or <c>tenant/name</c>.</param>
+    /// <param name="settings">Settings of the store, should it have to be made.</param>
+    public virtual HoldfastClient Store(string name, HoldfastStoreOptions? settings = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        Connection connection = _connection ?? throw NotConnected();
+
+        // Only a store's own settings: options of a client that are passed here keep the rest to themselves.
+        var lines = new StringBuilder();
+        settings?.WriteStoreSettings(lines);
+        return new HoldfastClient(connection, new StoreLink(connection, name, lines.ToString()), [], isView: true);
+    }
+
+    /// <summary>
+    /// A view on the same store in which every key has a prefix: verbs, ranges and scans mean only keys with it, and
+    /// scans give them without it. Disposing it does nothing; it ends with the client that it came from.
+    /// </summary>
+    /// <param name="prefix">The prefix, after the one that this view has already.</param>
+    public virtual HoldfastClient WithPrefix(HoldfastKey prefix)
+    {
+        if (prefix.IsNull)
+        {
+            throw new ArgumentNullException(nameof(prefix));
+        }
+
+        byte[] bytes = KeyEncoding.BoundToArray(prefix, _prefix);
+        return new HoldfastClient(_connection ?? throw NotConnected(), _link!, bytes, isView: true);
+    }
+
+    /// <summary>Closes the client; calls in flight end with <see cref="ObjectDisposedException"/>. Does not wait.</summary>
+    public virtual void Dispose()
+    {
+        if (!_isView)
+        {
+            _ = _connection?.Close();
+        }
+    }
+
+    /// <summary>Closes the client and waits until every call in flight has ended.</summary>
+    public virtual ValueTask DisposeAsync() =>
+        _isView || _connection is null ? default : new ValueTask(_connection.Close());
+
+    private static InvalidOperationException NotConnected() =>
+        new("This HoldfastClient has no connection: it is a test double whose member was not overridden.");
+
+    private TResult Send<TResult, TReader>(ref Operation operation, TReader reader, CancellationToken cancellationToken)
+        where TReader : struct, IReplyReader<TResult> =>
+        Opened.Call<TResult, TReader>(ref operation, reader, cancellationToken);
+
+    private ValueTask<TResult> SendAsync<TResult, TReader>(
+        ref Operation operation,
+        TReader reader,
+        CancellationToken cancellationToken)
+        where TReader : struct, IReplyReader<TResult>
+    {
+        OpenStore opened;
+        try
+        {
+            opened = Opened;
+        }
+        catch (Exception error) when (error is IHoldfastError or ObjectDisposedException)
+        {
+            return FailedTask.Of<TResult>(error);
+        }
+
+        return opened.CallAsync<TResult, TReader>(ref operation, reader, cancellationToken);
+    }
+
+    private Operation Begin(Op op, scoped in HoldfastKey key, RequestOptions? options)
+    {
+        var operation = new Operation(op, key, _prefix);
+        if (options is not null)
+        {
+            operation.Request.timeout_ms = options.TimeoutMs;
+        }
+
+        return operation;
+    }
+}

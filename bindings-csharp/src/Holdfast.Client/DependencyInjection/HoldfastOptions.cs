@@ -1,0 +1,33 @@
+namespace Holdfast;
+
+/// <summary>
+/// What <c>AddHoldfast</c> registers: the connection, and the settings of the stores that are used over it.
+/// Bound from a section <c>Holdfast: { ConnectionString, Stores: { orders: { MaxMemory: "64MiB" } } }</c>.
+/// Fixed when the client is made: a later reload of the configuration is only logged.
+/// </summary>
+public class HoldfastOptions : HoldfastClientOptions
+{
+    /// <summary>
+    /// Settings of stores by name. A store that is not named here has the defaults of its class. The settings of the
+    /// connection string's own store are those of this object itself.
+    /// </summary>
+    public IDictionary<string, HoldfastStoreOptions> Stores { get; } =
+        new Dictionary<string, HoldfastStoreOptions>(StringComparer.Ordinal);
+
+    /// <summary>Stores that a distributed cache uses over this connection: of class cache unless told otherwise.</summary>
+    internal HashSet<string> CacheStores { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The settings with which a view opens a store.</summary>
+    internal HoldfastStoreOptions? SettingsOf(string store)
+    {
+        var given = Stores.TryGetValue(store, out var found) ? found : null;
+        if (!CacheStores.Contains(store) || given?.Class is not null)
+        {
+            return given;
+        }
+
+        var settings = given is null ? new HoldfastStoreOptions() : SettingCopies.Of(given);
+        settings.Class = HoldfastStoreClass.Cache;
+        return settings;
+    }
+}

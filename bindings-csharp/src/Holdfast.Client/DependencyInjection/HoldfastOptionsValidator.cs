@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Options;
+
+namespace Holdfast.DependencyInjection;
+
+/// <summary>
+/// What can be refused when the application starts. The connection string itself is read by native code, at the
+/// first use.
+/// </summary>
+internal sealed class HoldfastOptionsValidator : IValidateOptions<HoldfastOptions>
+{
+    public ValidateOptionsResult Validate(string? name, HoldfastOptions options)
+    {
+        var failures = new List<string>();
+        if (string.IsNullOrWhiteSpace(options.ConnectionString))
+        {
+            failures.Add(
+                "AddHoldfast needs a ConnectionString: holdfast://embedded/STORE for a store in this process, "
+                + "holdfast://host:7861/STORE for servers.");
+        }
+
+        foreach (var (store, settings) in options.Stores)
+        {
+            if (string.IsNullOrEmpty(store) || settings is null)
+            {
+                failures.Add($"Stores has an entry '{store}' without {(settings is null ? "settings" : "a name")}.");
+            }
+        }
+
+        return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
+    }
+}

@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast;
+
+/// <summary>What the client logs.</summary>
+internal static partial class ClientLog
+{
+    [LoggerMessage(1, LogLevel.Debug, "Connected to store '{Store}' on node '{Node}'.")]
+    internal static partial void Connected(ILogger logger, string store, string node);
+
+    [LoggerMessage(2, LogLevel.Debug, "Disconnected from store '{Store}' on node '{Node}'.")]
+    internal static partial void Disconnected(ILogger logger, string store, string node);
+
+    [LoggerMessage(EventId = 3, Message = "[{Source}] {Line}")]
+    internal static partial void NativeLine(ILogger logger, LogLevel level, string source, string line);
+
+    [LoggerMessage(4, LogLevel.Warning, "{Count} native log lines were dropped because they were not taken in time.")]
+    internal static partial void LinesDropped(ILogger logger, int count);
+}

@@ -1,0 +1,58 @@
+using System.Diagnostics.Metrics;
+using Holdfast.Interop;
+
+namespace Holdfast;
+
+/// <summary>The stores that are open in this process, for the instruments that observe them.</summary>
+internal static class LiveStores
+{
+    private static readonly Lock Guard = new();
+    private static readonly List<WeakReference<OpenStore>> Stores = [];
+
+    internal static void Add(OpenStore store)
+    {
+        lock (Guard)
+        {
+            Stores.RemoveAll(static known => !known.TryGetTarget(out _));
+            Stores.Add(new WeakReference<OpenStore>(store));
+        }
+    }
+
+    /// <summary>One measurement for each store, however many clients have it open.</summary>
+    internal static IEnumerable<Measurement<long>> Measure(Func<StoreStats, long> value)
+    {
+        var seen = new HashSet<(string, string)>();
+        foreach (OpenStore store in Snapshot())
+        {
+            if (!seen.Contains((store.Native.NodeName, store.Name)) && TryGetStats(store) is { } stats)
+            {
+                seen.Add((store.Native.NodeName, store.Name));
+                yield return new Measurement<long>(
+                    value(stats),
+                    new("db.namespace", store.Name),
+                    new("holdfast.node.name", store.Native.NodeName));
+            }
+        }
+    }
+
+    private static OpenStore[] Snapshot()
+    {
+        lock (Guard)
+        {
+            return [.. Stores.Select(static known => known.TryGetTarget(out OpenStore? store) ? store : null).OfType<OpenStore>()];
+        }
+    }
+
+    private static StoreStats? TryGetStats(OpenStore store)
+    {
+        try
+        {
+            var operation = new Operation(Op.Stats);
+            return store.CallUnmeasured<StoreStats, StatsReader>(ref operation, default);
+        }
+        catch (Exception error) when (error is ObjectDisposedException or HoldfastException or TimeoutException)
+        {
+            return null; // closed or failing: there is nothing to observe
+        }
+    }
+}

@@ -1,0 +1,79 @@
+namespace Holdfast.Interop;
+
+/// <summary>A store of an open native client: what every verb calls.</summary>
+internal sealed class OpenStore
+{
+    private readonly uint _id;
+
+    internal OpenStore(NativeClient native, uint id, string name, HoldfastStoreClass storeClass, bool hasSpans)
+    {
+        Native = native;
+        _id = id;
+        Name = name;
+        StoreClass = storeClass;
+        HasSpans = hasSpans;
+        LiveStores.Add(this);
+    }
+
+    internal NativeClient Native { get; }
+
+    internal string Name { get; }
+
+    internal HoldfastStoreClass StoreClass { get; }
+
+    internal bool HasSpans { get; }
+
+    internal TResult Call<TResult, TReader>(ref Operation operation, TReader reader, CancellationToken cancellationToken)
+        where TReader : struct, IReplyReader<TResult>
+    {
+        if (Telemetry.IsOn)
+        {
+            return CallMeasured<TResult, TReader>(ref operation, reader, cancellationToken);
+        }
+
+        operation.Request.store = _id;
+        return Native.Call<TResult, TReader>(ref operation, ref reader, cancellationToken);
+    }
+
+    internal ValueTask<TResult> CallAsync<TResult, TReader>(
+        ref Operation operation,
+        TReader reader,
+        CancellationToken cancellationToken)
+        where TReader : struct, IReplyReader<TResult>
+    {
+        Measurement measurement = Telemetry.IsOn ? Measurement.Begin(operation.Op, this) : default;
+        operation.Request.store = _id;
+        return Native.CallAsync<TResult, TReader>(ref operation, ref reader, in measurement, cancellationToken);
+    }
+
+    internal TResult CallUnmeasured<TResult, TReader>(ref Operation operation, TReader reader)
+        where TReader : struct, IReplyReader<TResult>
+    {
+        operation.Request.store = _id;
+        return Native.Call<TResult, TReader>(ref operation, ref reader, CancellationToken.None);
+    }
+
+    private TResult CallMeasured<TResult, TReader>(
+        ref Operation operation,
+        TReader reader,
+        CancellationToken cancellationToken)
+        where TReader : struct, IReplyReader<TResult>
+    {
+        Measurement measurement = Measurement.Begin(operation.Op, this);
+        Exception? failure = null;
+        try
+        {
+            operation.Request.store = _id;
+            return Native.Call<TResult, TReader>(ref operation, ref reader, cancellationToken);
+        }
+        catch (Exception error)
+        {
+            failure = error;
+            throw;
+        }
+        finally
+        {
+            measurement.End(failure);
+        }
+    }
+}

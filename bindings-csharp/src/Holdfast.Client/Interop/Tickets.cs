@@ -1,0 +1,105 @@
+namespace Holdfast.Interop;
+
+/// <summary>
+/// The table of all tickets of the process. A thread keeps one ticket at hand: a request that completes at once
+/// leaves it as it was, so that such calls never touch the table.
+/// </summary>
+internal static class Tickets
+{
+    [ThreadStatic]
+    private static ThreadTicket? t_atHand;
+
+    private static readonly Lock Guard = new();
+    private static readonly Stack<Ticket> Free = new();
+    private static Ticket?[] s_table = new Ticket?[64];
+    private static uint s_count;
+    private static long s_strays;
+
+    /// <summary>Completions that named no pending ticket: none, unless native code breaks its promise.</summary>
+    internal static long Strays => Volatile.Read(ref s_strays);
+
+    /// <summary>Tickets made so far; bounded by the most that were in use at once.</summary>
+    internal static long Made
+    {
+        get
+        {
+            lock (Guard)
+            {
+                return s_count;
+            }
+        }
+    }
+
+    /// <summary>This thread's ticket, for the request that it submits next.</summary>
+    internal static Ticket AtHand()
+    {
+        ThreadTicket atHand = t_atHand ??= new ThreadTicket();
+        return atHand.Ticket ??= Rent();
+    }
+
+    /// <summary>This thread's ticket became pending: the next request needs another.</summary>
+    internal static void Spend() => t_atHand!.Ticket = null;
+
+    /// <summary>Completes what a reply names.</summary>
+    internal static void Complete(ref readonly HfReply.Unmanaged reply)
+    {
+        Ticket?[] table = Volatile.Read(ref s_table);
+        uint index = (uint)reply.ticket;
+        Ticket? ticket = index < (uint)table.Length ? table[index] : null;
+        if (ticket is not null && ticket.TryClaim((uint)(reply.ticket >> 32)))
+        {
+            ticket.Complete(in reply);
+            return;
+        }
+
+        Interlocked.Increment(ref s_strays);
+        if (reply.release != 0)
+        {
+            Interop.hf_reply_release(reply.release);
+        }
+    }
+
+    internal static void Return(Ticket ticket)
+    {
+        lock (Guard)
+        {
+            Free.Push(ticket);
+        }
+    }
+
+    private static Ticket Rent()
+    {
+        lock (Guard)
+        {
+            if (Free.TryPop(out Ticket? ticket))
+            {
+                return ticket;
+            }
+
+            if (s_count == s_table.Length)
+            {
+                var larger = new Ticket?[s_table.Length * 2];
+                s_table.CopyTo(larger, 0);
+                Volatile.Write(ref s_table, larger);
+            }
+
+            ticket = new Ticket(s_count);
+            s_table[s_count++] = ticket;
+            return ticket;
+        }
+    }
+
+    /// <summary>Gives the ticket of a thread that has ended back to the table.</summary>
+    private sealed class ThreadTicket
+    {
+        ~ThreadTicket()
+        {
+            if (Ticket is { } ticket)
+            {
+                Return(ticket);
+            }
+        }
+
+        internal Ticket? Ticket { get; set; }
+    }
+}

@@ -1,0 +1,104 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast;
+
+/// <summary>
+/// How a client connects, and the settings of the store that its connection string names. They are copied when the
+/// client is made; what is null is not given, and then what the connection string says holds.
+/// </summary>
+public class HoldfastClientOptions : HoldfastStoreOptions
+{
+    /// <summary>
+    /// <c>holdfast://embedded/STORE?setting=value&amp;…</c>. Settings of these options win over those in the string.
+    /// </summary>
+    public string? ConnectionString { get; set; }
+
+    /// <summary><c>node</c>: name of an isolated embedded node, which ends with its last client; null: the process's own.</summary>
+    public string? Node { get; set; }
+
+    /// <summary><c>clock</c>: where the embedded node's time comes from.</summary>
+    public HoldfastClock? Clock { get; set; }
+
+    /// <summary><c>memory-limit</c>: what the embedded node may use for all its stores, as text such as <c>2GiB</c>.</summary>
+    public string? MemoryLimit { get; set; }
+
+    /// <summary>
+    /// <c>default-class</c>: class of a store that this client makes when nothing says its class;
+    /// <see cref="HoldfastStoreClass.Coordination"/> when null.
+    /// </summary>
+    public HoldfastStoreClass? DefaultClass { get; set; }
+
+    /// <summary><c>auto-create-stores</c>: whether a store that does not exist is made on first use.</summary>
+    public bool? AutoCreateStores { get; set; }
+
+    /// <summary><c>connect-timeout</c>: how long connecting may take.</summary>
+    public TimeSpan? ConnectTimeout { get; set; }
+
+    /// <summary><c>timeout</c>: how long a call may take that does not say so itself.</summary>
+    public TimeSpan? Timeout { get; set; }
+
+    /// <summary><c>client-name</c>: names the client in logs and on servers.</summary>
+    public string? ClientName { get; set; }
+
+    /// <summary><c>log-level</c>: the least important native log lines that are passed to <see cref="LoggerFactory"/>.</summary>
+    public LogLevel? LogLevel { get; set; }
+
+    /// <summary>Writes the values of types that Holdfast does not write itself; JSON with web defaults when null.</summary>
+    public IHoldfastSerializer? Serializer { get; set; }
+
+    /// <summary>The clock that absolute expirations are compared with; the system's when null.</summary>
+    public TimeProvider? TimeProvider { get; set; }
+
+    /// <summary>Where the client's and the embedded node's log lines go; nowhere when null.</summary>
+    public ILoggerFactory? LoggerFactory { get; set; }
+
+    /// <summary>Whether calls that an embedded node answers also make spans, not only measurements.</summary>
+    public bool EmbeddedSpans { get; set; }
+
+    internal override void WriteSettings(StringBuilder lines)
+    {
+        base.WriteSettings(lines);
+        SettingLines.Add(lines, "node", Node);
+        SettingLines.Add(lines, "clock", Clock);
+        SettingLines.Add(lines, "memory-limit", MemoryLimit);
+        SettingLines.Add(lines, "default-class", DefaultClass);
+        SettingLines.Add(lines, "auto-create-stores", AutoCreateStores);
+        SettingLines.Add(lines, "connect-timeout", ConnectTimeout);
+        SettingLines.Add(lines, "timeout", Timeout);
+        SettingLines.Add(lines, "client-name", ClientName);
+        SettingLines.Add(lines, "log-level", LogLevel switch
+        {
+            null => null,
+            Microsoft.Extensions.Logging.LogLevel.Trace => "trace",
+            Microsoft.Extensions.Logging.LogLevel.Debug => "debug",
+            Microsoft.Extensions.Logging.LogLevel.Information => "info",
+            Microsoft.Extensions.Logging.LogLevel.Warning => "warn",
+            Microsoft.Extensions.Logging.LogLevel.None => "off",
+            _ => "error",
+        });
+    }
+
+    internal HoldfastClientOptions Copy()
+    {
+        var copy = new HoldfastClientOptions
+        {
+            ConnectionString = ConnectionString,
+            Node = Node,
+            Clock = Clock,
+            MemoryLimit = MemoryLimit,
+            DefaultClass = DefaultClass,
+            AutoCreateStores = AutoCreateStores,
+            ConnectTimeout = ConnectTimeout,
+            Timeout = Timeout,
+            ClientName = ClientName,
+            LogLevel = LogLevel,
+            Serializer = Serializer,
+            TimeProvider = TimeProvider,
+            LoggerFactory = LoggerFactory,
+            EmbeddedSpans = EmbeddedSpans,
+        };
+        CopyTo(copy);
+        return copy;
+    }
+}

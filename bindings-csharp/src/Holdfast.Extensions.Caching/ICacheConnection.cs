@@ -1,0 +1,11 @@
+namespace Holdfast.Extensions.Caching;
+
+/// <summary>How the cache comes to a client of its store.</summary>
+internal interface ICacheConnection
+{
+    /// <summary>
+    /// A client of the store, opened. The caller disposes it, which ends a connection only if it was made here. An
+    /// opening that fails leaves nothing behind.
+    /// </summary>
+    HoldfastClient Open();
+}

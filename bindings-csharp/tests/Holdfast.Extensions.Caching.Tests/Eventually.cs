@@ -1,0 +1,17 @@
+using System.Diagnostics;
+
+namespace Holdfast.Extensions.Caching.Tests;
+
+/// <summary>Waits for what another thread is about to do.</summary>
+internal static class Eventually
+{
+    internal static async Task True(Func<bool> condition)
+    {
+        var waited = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(30), "It did not happen within 30 seconds.");
+            await Task.Yield();
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Caching.Distributed;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast.Extensions.Caching.Tests;
+
+[Collection(nameof(AloneInTheProcess))]
+public sealed class TelemetryTests
+{
+    [Fact]
+    public async Task Calls_are_measured_in_seconds_by_operation_and_store_and_never_by_key()
+    {
+        var measured = new ConcurrentQueue<(double Seconds, Dictionary<string, object?> Tags)>();
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Meter.Name == "Holdfast" && instrument.Name == "db.client.operation.duration")
+            {
+                Assert.Equal("s", instrument.Unit);
+                self.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<double>((_, seconds, tags, _) => measured.Enqueue((seconds, new(tags.ToArray()))));
+        listener.Start();
+        await using var test = new CacheUnderTest();
+
+        await test.Cache.SetAsync("secret key", [1], new());
+        test.Cache.Get("secret key");
+        await test.Cache.GetAsync("secret key");
+        test.Cache.Remove("secret key");
+
+        var calls = measured.Where(static call => Equals(call.Tags.GetValueOrDefault("db.namespace"), "cache")).ToArray();
+        Assert.Equal(4, calls.Length);
+        Assert.All(calls, static call =>
+        {
+            Assert.InRange(call.Seconds, 0, 60);
+            Assert.Equal("holdfast", call.Tags["db.system.name"]);
+            Assert.NotEqual("", call.Tags["db.operation.name"]);
+            Assert.DoesNotContain(call.Tags.Values, static value => value?.ToString()?.Contains("secret", StringComparison.Ordinal) == true);
+        });
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Calls_in_the_process_are_spans_only_where_asked_for(bool spans)
+    {
+        var started = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name == "Holdfast",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = started.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        var services = new ServiceCollection();
+        services.AddHoldfast(options =>
+        {
+            options.ConnectionString = TestNode.ConnectionString("app");
+            options.EmbeddedSpans = spans;
+        });
+        services.AddHoldfastDistributedCache();
+        await using var provider = services.BuildServiceProvider();
+        var cache = provider.GetRequiredService<IDistributedCache>();
+        cache.Set("secret key", [1], new());
+        await cache.GetAsync("secret key");
+
+        Assert.Equal(spans ? 2 : 0, started.Count);
+        Assert.All(started, static span =>
+        {
+            Assert.Equal(ActivityKind.Client, span.Kind);
+            Assert.Equal("holdfast", span.GetTagItem("db.system.name"));
+            Assert.Equal("cache", span.GetTagItem("db.namespace"));
+            Assert.DoesNotContain(span.TagObjects, static tag => tag.Value?.ToString()?.Contains("secret", StringComparison.Ordinal) == true);
+        });
+    }
+
+    [Fact]
+    public async Task Lines_of_the_native_node_arrive_at_the_applications_loggers()
+    {
+        var logs = new RecordedLogs();
+        var services = new ServiceCollection();
+        services.AddLogging(logging => logging.AddProvider(logs));
+        services.AddHoldfast(options => options.ConnectionString = TestNode.ConnectionString("app", "&log-level=trace"));
+        await using var provider = services.BuildServiceProvider();
+        provider.GetRequiredService<HoldfastClient>().Put("key", "value");
+
+        await Eventually.True(() => logs.All.Any(static log => log.Category.StartsWith("Holdfast", StringComparison.Ordinal)));
+    }
+}

@@ -1,0 +1,25 @@
+namespace Holdfast.Extensions.Caching.Tests;
+
+/// <summary>Isolated nodes with a clock that the test moves.</summary>
+internal static class TestNode
+{
+    private static int _count;
+
+    /// <summary>The connection string of a store on a new node.</summary>
+    internal static string ConnectionString(string store, string settings = "") =>
+        $"holdfast://embedded/{store}?node=caching-{Interlocked.Increment(ref _count)}&clock=manual{settings}";
+
+    /// <summary>
+    /// A client of another store on the same node: it holds the node alive and moves its clock.
+    /// </summary>
+    internal static HoldfastClient Beside(string connectionString)
+    {
+        var settings = connectionString[connectionString.IndexOf('?', StringComparison.Ordinal)..]
+            .Split('&')
+            .Where(static setting => setting.StartsWith("?node=", StringComparison.Ordinal) || setting.StartsWith("clock=", StringComparison.Ordinal));
+        return HoldfastClient.Create(new HoldfastClientOptions
+        {
+            ConnectionString = "holdfast://embedded/beside" + string.Join('&', settings),
+        });
+    }
+}
