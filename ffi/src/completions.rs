@@ -3,12 +3,14 @@
 //! Each pending ticket is in exactly one place, `queue` or `held`, until it is delivered: that is why
 //! it completes exactly once, whatever cancels, closes or panics.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ffi::c_void;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
+use holdfast_proto::{Code, Error};
 use parking_lot::{Condvar, Mutex};
 
 use crate::abi::{HfReply, HfStatus};
@@ -44,7 +46,8 @@ pub(crate) enum Completion {
 struct State {
     queue: Vec<(u64, Completion)>,
     /// Tickets that wait for a cancellation or for the close.
-    held: HashMap<u64, ()>,
+    held: HashSet<u64>,
+    /// Runs before the first ticket pends, so that whatever pends can be delivered.
     io_thread: bool,
     closed: bool,
 }
@@ -71,73 +74,92 @@ impl Completions {
 
     /// Queues a completion for the I/O thread; false when the client is closed (then the caller
     /// answers `Closed` itself).
-    pub(crate) fn complete(self: &Arc<Self>, ticket: u64, completion: Completion) -> bool {
+    ///
+    /// # Errors
+    /// `ResourceExhausted` when there is no thread to deliver it; the ticket is not pending then.
+    pub(crate) fn complete(self: &Arc<Self>, ticket: u64, completion: Completion) -> Result<bool, Error> {
         let mut state = self.state.lock();
         if state.closed {
-            return false;
+            return Ok(false);
         }
+        self.start_io_thread(&mut state, Self::spawn)?;
         state.queue.push((ticket, completion));
-        self.wake_io_thread(&mut state);
-        true
+        self.wake.notify_one();
+        Ok(true)
     }
 
     /// Holds a ticket until it is cancelled, completed or the client closes; false when closed.
-    pub(crate) fn hold(self: &Arc<Self>, ticket: u64) -> bool {
+    ///
+    /// # Errors
+    /// As `complete`.
+    pub(crate) fn hold(self: &Arc<Self>, ticket: u64) -> Result<bool, Error> {
         let mut state = self.state.lock();
         if state.closed {
-            return false;
+            return Ok(false);
         }
-        state.held.insert(ticket, ());
-        true
+        self.start_io_thread(&mut state, Self::spawn)?;
+        state.held.insert(ticket);
+        Ok(true)
     }
 
     /// Completes a ticket that was held; nothing happens when it completed otherwise meanwhile.
-    pub(crate) fn complete_held(self: &Arc<Self>, ticket: u64, completion: Completion) {
+    pub(crate) fn complete_held(&self, ticket: u64, completion: Completion) {
         let mut state = self.state.lock();
-        if state.held.remove(&ticket).is_some() {
+        if state.held.remove(&ticket) {
             state.queue.push((ticket, completion));
-            self.wake_io_thread(&mut state);
+            self.wake.notify_one();
         }
     }
 
     /// Cancels a ticket that has not been taken up for delivery.
-    pub(crate) fn cancel(self: &Arc<Self>, ticket: u64) {
+    pub(crate) fn cancel(&self, ticket: u64) {
         let mut state = self.state.lock();
-        if state.held.remove(&ticket).is_some() {
+        if state.held.remove(&ticket) {
             state.queue.push((ticket, Completion::Cancelled));
-            self.wake_io_thread(&mut state);
+            self.wake.notify_one();
         } else if let Some(queued) = state.queue.iter_mut().find(|(queued, _)| *queued == ticket) {
             queued.1 = Completion::Cancelled;
         }
     }
 
     /// Fails what is pending and delivers the last completion: from the I/O thread when there is one,
-    /// else here.
-    pub(crate) fn close(self: &Arc<Self>) {
+    /// else here (nothing has ever pended then).
+    pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         if state.closed {
             return;
         }
         state.closed = true;
-        if state.held.is_empty() && !state.io_thread {
+        if state.io_thread {
+            self.wake.notify_one();
+        } else {
             drop(state);
             self.deliver(&[replies::closed(0)]);
-        } else {
-            self.wake_io_thread(&mut state);
         }
     }
 
-    fn wake_io_thread(self: &Arc<Self>, state: &mut State) {
-        if state.io_thread {
-            self.wake.notify_one();
-            return;
+    fn start_io_thread(
+        self: &Arc<Self>,
+        state: &mut State,
+        spawn: fn(Arc<Self>) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        if !state.io_thread {
+            spawn(Arc::clone(self)).map_err(|refused| {
+                Error::new(
+                    Code::ResourceExhausted,
+                    format!("the operating system refuses a thread for the client's I/O: {refused}"),
+                )
+            })?;
+            state.io_thread = true;
         }
-        let shared = Arc::clone(self);
+        Ok(())
+    }
+
+    fn spawn(shared: Arc<Self>) -> io::Result<()> {
         thread::Builder::new()
             .name("holdfast-io".to_owned())
             .spawn(move || shared.run())
-            .expect("the operating system refuses a thread for the client's I/O");
-        state.io_thread = true;
+            .map(drop)
     }
 
     fn run(&self) {
@@ -150,7 +172,7 @@ impl Completions {
                 let held = if state.closed {
                     std::mem::take(&mut state.held)
                 } else {
-                    HashMap::new()
+                    HashSet::new()
                 };
                 (std::mem::take(&mut state.queue), held, state.closed)
             };
@@ -159,7 +181,7 @@ impl Completions {
                 .map(|(ticket, work)| reply(ticket, work))
                 .collect();
             if closed {
-                batch.extend(held.into_keys().map(replies::closed));
+                batch.extend(held.into_iter().map(replies::closed));
                 batch.push(replies::closed(0));
             }
             self.deliver(&batch);
@@ -198,4 +220,27 @@ fn reply(ticket: u64, completion: Completion) -> HfReply {
         Completion::Panic => panic!("asked to panic on the I/O thread"),
     }))
     .unwrap_or_else(|panic| replies::panicked(ticket, panic.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refuse(_: Arc<Completions>) -> io::Result<()> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    #[test]
+    fn nothing_pends_without_a_thread_to_deliver_it() {
+        let completions = Completions::new(1 << 50, None);
+        let refused = completions.start_io_thread(&mut completions.state.lock(), refuse);
+        assert_eq!(refused.map_err(|error| error.code), Err(Code::ResourceExhausted));
+        assert!(!completions.state.lock().io_thread);
+        // The next request tries again.
+        assert_eq!(completions.hold(7), Ok(true));
+        assert!(completions.state.lock().io_thread);
+        completions.close();
+        assert_eq!(completions.hold(8), Ok(false));
+        assert_eq!(completions.complete(8, Completion::Cancelled), Ok(false));
+    }
 }

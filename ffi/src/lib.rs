@@ -84,6 +84,7 @@ pub unsafe fn hf_open(
         let completed = unsafe { completions::callback_from(completed) };
         let (opened, answer) = OpenClient::open(text, settings, context, completed)?;
         let handle = CLIENTS.insert(opened).ok_or_else(|| {
+            replies::release(answer.release);
             Error::new(
                 Code::ResourceExhausted,
                 "the process has 65,536 open clients; close some",
@@ -181,7 +182,7 @@ pub unsafe fn hf_echo(
 pub fn hf_cancel(client: u64, ticket: u64) -> u32 {
     match CLIENTS.get(client).as_ref() {
         Some(open) => {
-            open.cancel(ticket);
+            let _ = catch_unwind(AssertUnwindSafe(|| open.cancel(ticket)));
             HfStatus::Ok as u32
         }
         None => HfStatus::Closed as u32,

@@ -98,7 +98,7 @@ impl Log {
             return;
         }
         if ring.lines.len() >= RING {
-            ring.dropped += 1;
+            ring.dropped = ring.dropped.saturating_add(1);
             return;
         }
         let dropped = std::mem::take(&mut ring.dropped);

@@ -7,8 +7,8 @@ use holdfast_client::embedded::ScanRequest;
 use holdfast_client::limits::check_batch;
 use holdfast_client::settings::{self, StoreSettings};
 use holdfast_client::{Client, Store};
-use holdfast_proto::{Code, Error};
-use holdfast_state::{Change, EntryRef, EntryView, Outcome, StoreClass};
+use holdfast_proto::{Code, Error, bytes_text};
+use holdfast_state::{Change, EntryView, Outcome, StoreClass};
 
 use crate::abi::*;
 use crate::completions::{Callback, Completion, Completions};
@@ -85,41 +85,60 @@ impl OpenClient {
     pub(crate) unsafe fn echo(&self, raw: &HfRequest, mode: u32) -> HfReply {
         // SAFETY: as promised by the caller.
         let request = unsafe { Request::new(raw) };
-        let ticket = raw.ticket;
+        if mode == HfEchoMode::Inline as u32 {
+            return Self::echo_inline(&request);
+        }
+        match self.echo_pending(&request, mode) {
+            Ok(true) => replies::pending(raw.ticket),
+            Ok(false) => replies::closed(raw.ticket),
+            Err(error) => replies::failure(raw.ticket, &error),
+        }
+    }
+
+    fn echo_inline(request: &Request<'_>) -> HfReply {
+        let raw = request.raw;
+        let mut reply = HfReply {
+            number: raw.delta,
+            ..replies::empty(raw.ticket)
+        };
+        if !fill_room(&mut reply, raw, request.key()) {
+            replies::own_bytes(&mut reply, request.key().into());
+        }
+        reply
+    }
+
+    /// Whether the request pends now; false: the client is closed.
+    fn echo_pending(&self, request: &Request<'_>, mode: u32) -> Result<bool, Error> {
+        let ticket = request.raw.ticket;
         let completion = || Completion::Echo {
             data: request.key().into(),
-            number: raw.delta,
+            number: request.raw.delta,
         };
-        let accepted = match mode {
-            mode if mode == HfEchoMode::Inline as u32 => {
-                let mut reply = HfReply {
-                    number: raw.delta,
-                    ..replies::empty(ticket)
-                };
-                answer_value(&mut reply, raw, request.key(), None);
-                return reply;
-            }
+        match mode {
             mode if mode == HfEchoMode::Deferred as u32 => self.completions.complete(ticket, completion()),
             mode if mode == HfEchoMode::OtherThread as u32 => {
-                let accepted = self.completions.hold(ticket);
+                if !self.completions.hold(ticket)? {
+                    return Ok(false);
+                }
                 let (completions, completion) = (Arc::clone(&self.completions), completion());
-                thread::spawn(move || completions.complete_held(ticket, completion));
-                accepted
+                let other = thread::Builder::new()
+                    .name("holdfast-echo".to_owned())
+                    .spawn(move || completions.complete_held(ticket, completion));
+                if other.is_err() {
+                    // It pends already, so it has to complete like that.
+                    self.completions.cancel(ticket);
+                }
+                Ok(true)
             }
             mode if mode == HfEchoMode::Hold as u32 => self.completions.hold(ticket),
             mode if mode == HfEchoMode::PanicInline as u32 => panic!("asked to panic in the call"),
             mode if mode == HfEchoMode::PanicDeferred as u32 => {
                 self.completions.complete(ticket, Completion::Panic)
             }
-            other => {
-                let error = Error::new(Code::InvalidArgument, format!("there is no echo mode {other}"));
-                return replies::failure(ticket, &error);
-            }
-        };
-        if accepted {
-            replies::pending(ticket)
-        } else {
-            replies::closed(ticket)
+            other => Err(Error::new(
+                Code::InvalidArgument,
+                format!("there is no echo mode {other}"),
+            )),
         }
     }
 
@@ -238,34 +257,36 @@ fn describe_entry(reply: &mut HfReply, entry: &EntryView<'_>) {
     reply.absolute_unix_ms = entry.absolute_unix_ms().unwrap_or(0);
 }
 
-/// Puts a value into the caller's room when it fits; else shares the entry, or copies without one.
+/// Puts a value into the caller's room; false when it does not fit.
 #[inline]
-fn answer_value(reply: &mut HfReply, raw: &HfRequest, value: &[u8], share: Option<&dyn Fn() -> EntryRef>) {
-    if value.len() <= raw.room_length as usize && !raw.room.is_null() {
-        // SAFETY: the caller promises `room` writable for its length; it cannot overlap an entry.
-        unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), raw.room, value.len()) };
-        reply.data = raw.room;
-        reply.data_length = value.len() as u64;
-    } else if let Some(share) = share {
-        replies::share_value(reply, share());
-    } else {
-        let copy = replies::with_bytes(raw.ticket, value.into());
-        (reply.data, reply.data_length, reply.release) = (copy.data, copy.data_length, copy.release);
+fn fill_room(reply: &mut HfReply, raw: &HfRequest, value: &[u8]) -> bool {
+    if value.len() > raw.room_length as usize || raw.room.is_null() {
+        return false;
     }
+    // SAFETY: the caller promises `room` writable for its length; it cannot overlap an entry.
+    unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), raw.room, value.len()) };
+    reply.data = raw.room;
+    reply.data_length = value.len() as u64;
+    true
 }
 
 #[inline]
 fn get(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
     let raw = request.raw;
     let mut reply = replies::empty(raw.ticket);
+    let mut shared = None;
     let slide = !request.has(HF_REQUEST_NO_SLIDE);
     let with_value = !request.has(HF_REQUEST_METADATA_ONLY);
     store.get(request.key(), slide, &mut |entry| {
         describe_entry(&mut reply, entry);
-        if with_value {
-            answer_value(&mut reply, raw, entry.value(), Some(&|| entry.share()));
+        if with_value && !fill_room(&mut reply, raw, entry.value()) {
+            shared = Some(entry.share());
         }
     })?;
+    if let Some(entry) = shared {
+        // Behind the entry's lock: the table of releases has one of its own.
+        replies::share_value(&mut reply, entry);
+    }
     Ok(reply)
 }
 
@@ -319,7 +340,9 @@ fn changed(raw: &HfRequest, outcome: Outcome) -> Result<HfReply, Error> {
             reply.flags = flag(applied, HF_REPLY_APPLIED) | flag(found, HF_REPLY_FOUND);
             reply.version = version;
             if let Some(previous) = previous {
-                answer_value(&mut reply, raw, previous.value(), Some(&|| previous.clone()));
+                if !fill_room(&mut reply, raw, previous.value()) {
+                    replies::share_value(&mut reply, previous);
+                }
             }
         }
         Outcome::Counter {
@@ -351,12 +374,28 @@ fn get_many(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
         .map(|item| unsafe { Request::new(item) }.key())
         .collect();
     check_batch(keys.iter().map(|key| key.len()).sum())?;
-    let mut builder = ItemsBuilder::with_capacity(keys.len());
-    store.get_many(&keys, &mut |_, entry| match entry {
-        Some(entry) => builder.push(item_of(entry), &[], entry.value()),
-        None => builder.push(replies::empty_item(), &[], &[]),
+    let mut builder = ItemsBuilder::of(keys.len()).ok_or_else(reply_too_large)?;
+    let mut fits = true;
+    store.get_many(&keys, &mut |_, entry| {
+        let value = entry.map_or(&[][..], |entry| entry.value());
+        fits &= value.len() <= builder.room_left();
+        if fits {
+            builder.push(entry.map_or_else(replies::empty_item, item_of), &[], value);
+        }
     })?;
+    if !fits {
+        return Err(reply_too_large());
+    }
     Ok(builder.finish(request.raw.ticket))
+}
+
+#[cold]
+fn reply_too_large() -> Error {
+    let most = bytes_text(replies::MOST_BYTES as u64);
+    Error::new(
+        Code::BatchTooLarge,
+        format!("the answer to all items could have more than {most}: ask for fewer at once"),
+    )
 }
 
 fn item_of(entry: &EntryView<'_>) -> HfItem {
@@ -378,7 +417,7 @@ fn batch(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
             .map(|item| item.key_length as usize + item.payload_length as usize)
             .sum(),
     )?;
-    let mut builder = ItemsBuilder::with_capacity(items.len());
+    let mut builder = ItemsBuilder::of(items.len()).ok_or_else(reply_too_large)?;
     for item in items {
         let alone = HfRequest {
             ticket: 0,
@@ -397,7 +436,13 @@ fn batch(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
                     Err(Error::new(Code::InvalidArgument, message))
                 }
             })
-            .and_then(|op| in_store(store, op, &alone))
+            .and_then(|op| {
+                // Nothing runs whose answer may find no room.
+                if builder.room_left() < store.max_value() as usize {
+                    return Err(reply_too_large());
+                }
+                in_store(store, op, &alone)
+            })
             .unwrap_or_else(|error| replies::failure(0, &error));
         push_reply(&mut builder, &reply);
     }
@@ -416,7 +461,8 @@ fn push_reply(builder: &mut ItemsBuilder, reply: &HfReply) {
         absolute_unix_ms: reply.absolute_unix_ms,
         ..replies::empty_item()
     };
-    let value = if reply.data.is_null() {
+    let is_message = reply.status == HfStatus::Error as u32;
+    let value = if reply.data.is_null() || (is_message && builder.is_full()) {
         &[]
     } else {
         // SAFETY: the reply was made here and is released below, after its bytes are copied.

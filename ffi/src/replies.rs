@@ -101,26 +101,26 @@ pub(crate) fn closed(ticket: u64) -> HfReply {
 
 /// A reply that owns `bytes` as its data.
 pub(crate) fn with_bytes(ticket: u64, bytes: Box<[u8]>) -> HfReply {
-    let (data, data_length) = (bytes.as_ptr(), bytes.len() as u64);
-    let release = if bytes.is_empty() {
-        0
-    } else {
-        keep(Owned::Bytes(bytes))
-    };
-    HfReply {
-        data,
-        data_length,
-        release,
-        ..empty(ticket)
+    let mut reply = empty(ticket);
+    own_bytes(&mut reply, bytes);
+    reply
+}
+
+/// Lets `reply` own `bytes` as its data.
+pub(crate) fn own_bytes(reply: &mut HfReply, bytes: Box<[u8]>) {
+    if !bytes.is_empty() {
+        reply.data = bytes.as_ptr();
+        reply.data_length = bytes.len() as u64;
+        reply.release = keep(Owned::Bytes(bytes));
     }
 }
 
 /// Lets `reply` share an entry's value.
 pub(crate) fn share_value(reply: &mut HfReply, entry: EntryRef) {
     let value = entry.value();
-    reply.data = value.as_ptr();
-    reply.data_length = value.len() as u64;
     if !value.is_empty() {
+        reply.data = value.as_ptr();
+        reply.data_length = value.len() as u64;
         // The value lies in the shared allocation, which the kept reference holds in place.
         reply.release = keep(Owned::Entry(entry));
     }
@@ -176,6 +176,12 @@ pub(crate) fn empty_item() -> HfItem {
     }
 }
 
+/// Most bytes of a reply to many keys: a few keys can name any amount of values, and a caller may hold a
+/// reply in one array of less than 2 GiB.
+pub(crate) const MOST_BYTES: usize = 1 << 30;
+/// Where messages are left out already, which are shorter.
+const MESSAGE_ROOM: usize = 64 * 1024;
+
 /// Collects the items of a reply: first all items, then the keys and values that they name.
 #[derive(Default)]
 pub(crate) struct ItemsBuilder {
@@ -189,6 +195,21 @@ impl ItemsBuilder {
             items: Vec::with_capacity(items),
             bytes: Vec::new(),
         }
+    }
+
+    /// Room for that many items; `None` when they take more than half of what a reply may have.
+    pub(crate) fn of(items: usize) -> Option<Self> {
+        (items <= MOST_BYTES / 2 / size_of::<HfItem>()).then(|| Self::with_capacity(items))
+    }
+
+    /// Bytes of values that may still be added; whoever adds to a builder made by `of` asks first.
+    pub(crate) fn room_left(&self) -> usize {
+        (MOST_BYTES / 2).saturating_sub(self.bytes.len())
+    }
+
+    /// Whether there is no room left for messages either.
+    pub(crate) fn is_full(&self) -> bool {
+        self.room_left() < MESSAGE_ROOM
     }
 
     /// Adds an item with its key and value; their offsets are filled in at the end.
@@ -245,6 +266,22 @@ mod tests {
         release(reply.release);
         release(reply.release);
         assert!(RELEASES.lock().stale > before);
+    }
+
+    #[test]
+    fn a_builder_for_many_keys_ends_before_its_reply_is_too_large() {
+        assert!(ItemsBuilder::of(7_000_000).is_none());
+        let mut builder = ItemsBuilder::of(1_000).expect("so many fit");
+        let value = vec![0; 200 << 20];
+        while value.len() <= builder.room_left() {
+            builder.push(empty_item(), &[], &value);
+        }
+        assert_eq!(builder.items.len(), 2);
+        assert!(!builder.is_full());
+        while !builder.is_full() {
+            builder.push(empty_item(), &[], &value[..1 << 20]);
+        }
+        assert!(builder.finish(1).data_length <= MOST_BYTES as u64);
     }
 
     #[test]

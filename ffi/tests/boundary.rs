@@ -366,3 +366,97 @@ fn a_batch_answers_each_item_in_order_and_one_that_fails_does_not_stop_the_other
     assert_eq!(&take(&reply)[offset..offset + length], b"1");
     hf_close(client);
 }
+
+#[test]
+fn a_reply_that_would_be_too_large_is_refused_before_it_is_made() {
+    let text = "holdfast://embedded/large?node=large&class=cache&max-memory=256MiB";
+    let (client, _) = open(text, "").expect("it opens");
+    submit(client, &request(HfOp::Put, 1, b"key", &vec![7; 16 << 20]));
+    let many = |op: HfOp, item: HfOp| {
+        let items = vec![request(item, 0, b"key", b""); 100_000];
+        let mut many = request(op, 7, b"", b"");
+        many.payload = items.as_ptr().cast();
+        many.payload_length = items.len() as u32;
+        submit(client, &many)
+    };
+    let refused = many(HfOp::GetMany, HfOp::Get);
+    assert_eq!((refused.status, refused.code), (HfStatus::Error as u32, 5));
+    hf_reply_release(refused.release);
+    let reply = many(HfOp::Batch, HfOp::Get);
+    assert_eq!((reply.status, reply.items), (HfStatus::Ok as u32, 100_000));
+    assert!(reply.data_length < 1 << 30);
+    // SAFETY: the data begins with that many aligned items and lives until it is released below.
+    let answers = unsafe { std::slice::from_raw_parts(reply.data.cast::<HfItem>(), 100_000) };
+    assert_eq!((answers[0].status, answers[0].value_length), (0, 16 << 20));
+    assert_eq!(
+        (answers[99_999].status, answers[99_999].code),
+        (HfStatus::Error as u32, 5)
+    );
+    hf_reply_release(reply.release);
+    hf_close(client);
+}
+
+#[test]
+fn extreme_numbers_are_refused_or_kept_and_break_nothing() {
+    let (client, _) = open("holdfast://embedded/extreme?node=extreme&clock=manual", "").expect("it opens");
+    let edges = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX];
+    let ops = [
+        HfOp::Get,
+        HfOp::Put,
+        HfOp::SetExpiry,
+        HfOp::Increment,
+        HfOp::Scan,
+        HfOp::Count,
+        HfOp::Clear,
+        HfOp::AdvanceClock,
+    ];
+    for op in ops {
+        for edge in edges {
+            for flags in [0, u32::MAX, HF_REQUEST_LENIENT_EXPIRY, HF_REQUEST_IF_VERSION] {
+                let mut extreme = request(op, 1, b"number", b"1");
+                extreme.flags = flags;
+                (extreme.version, extreme.ttl_ms, extreme.sliding_ms) = (edge, edge, edge);
+                (extreme.absolute_unix_ms, extreme.delta, extreme.initial) = (edge, edge, edge);
+                (extreme.minimum, extreme.maximum) = (i64::MIN, edge);
+                let reply = submit(client, &extreme);
+                let text = take(&reply);
+                assert!(
+                    reply.status == HfStatus::Ok as u32 || reply.status == HfStatus::Error as u32,
+                    "{op:?} {edge} {flags}: {}",
+                    String::from_utf8_lossy(&text)
+                );
+                assert_ne!(reply.code, 54, "{op:?} {edge} {flags}");
+            }
+        }
+    }
+    let put = submit(client, &request(HfOp::Put, 1, b"after", b"value"));
+    assert_eq!(put.flags & HF_REPLY_APPLIED, HF_REPLY_APPLIED);
+    hf_close(client);
+}
+
+#[test]
+fn clients_that_open_submit_and_close_at_once_keep_to_their_own_handles() {
+    std::thread::scope(|scope| {
+        for thread in 0..8_u8 {
+            scope.spawn(move || {
+                for round in 0..200_u32 {
+                    let text = format!("holdfast://embedded/own?node=own-{thread}");
+                    let (client, context) = open(&text, "").expect("it opens");
+                    let key = round.to_le_bytes();
+                    submit(client, &request(HfOp::Put, 1, &key, &[thread; 9]));
+                    assert_eq!(
+                        take(&submit(client, &request(HfOp::Get, 2, &key, b""))),
+                        [thread; 9]
+                    );
+                    echo(client, 3, &key, HfEchoMode::OtherThread);
+                    hf_close(client);
+                    let arrived = wait_for(context, 2);
+                    assert_eq!(arrived[0].0, 3);
+                    assert_eq!(arrived[1], (0, HfStatus::Closed as u32, Vec::new()));
+                    let late = submit(client, &request(HfOp::Get, 4, &key, b""));
+                    assert_eq!(late.status, HfStatus::Closed as u32);
+                }
+            });
+        }
+    });
+}

@@ -1,8 +1,9 @@
 //! Writes what is generated from the ABI: `ffi/include/holdfast.h`, `ffi/src/abi_version.rs` and
-//! `Interop.g.cs` of the C# client. With `--check` it writes nothing and fails when one is stale.
+//! `Interop.g.cs` of the C# client; and `docs/settings.md` from the table of settings. With `--check` it writes nothing and fails when one is stale.
 
 mod csharp;
 mod header;
+mod settings;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let outputs = [
         (root.join("ffi/include/holdfast.h"), header),
         (root.join("ffi/src/abi_version.rs"), abi_version(hash)),
+        (root.join("docs/settings.md"), settings::page()),
         (
             root.join("bindings-csharp/src/Holdfast.Client/Interop/Interop.g.cs"),
             csharp::with_abi_version(&bindings, hash),
