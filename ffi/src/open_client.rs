@@ -339,10 +339,10 @@ fn changed(raw: &HfRequest, outcome: Outcome) -> Result<HfReply, Error> {
         } => {
             reply.flags = flag(applied, HF_REPLY_APPLIED) | flag(found, HF_REPLY_FOUND);
             reply.version = version;
-            if let Some(previous) = previous {
-                if !fill_room(&mut reply, raw, previous.value()) {
-                    replies::share_value(&mut reply, previous);
-                }
+            if let Some(previous) = previous
+                && !fill_room(&mut reply, raw, previous.value())
+            {
+                replies::share_value(&mut reply, previous);
             }
         }
         Outcome::Counter {

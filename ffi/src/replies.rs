@@ -269,22 +269,6 @@ mod tests {
     }
 
     #[test]
-    fn a_builder_for_many_keys_ends_before_its_reply_is_too_large() {
-        assert!(ItemsBuilder::of(7_000_000).is_none());
-        let mut builder = ItemsBuilder::of(1_000).expect("so many fit");
-        let value = vec![0; 200 << 20];
-        while value.len() <= builder.room_left() {
-            builder.push(empty_item(), &[], &value);
-        }
-        assert_eq!(builder.items.len(), 2);
-        assert!(!builder.is_full());
-        while !builder.is_full() {
-            builder.push(empty_item(), &[], &value[..1 << 20]);
-        }
-        assert!(builder.finish(1).data_length <= MOST_BYTES as u64);
-    }
-
-    #[test]
     fn items_name_where_their_keys_and_values_lie() {
         let mut builder = ItemsBuilder::default();
         builder.push(empty_item(), b"key", b"value");

@@ -7,10 +7,13 @@ use std::sync::{Condvar, LazyLock, Mutex};
 
 use holdfast::*;
 
+/// A ticket, its status and its bytes.
+type Arrived = (u64, u32, Vec<u8>);
+
 /// What the callbacks have said, by context: each ticket's status and bytes, in order of arrival.
 #[derive(Default)]
 struct Mailbox {
-    arrived: Mutex<HashMap<u64, Vec<(u64, u32, Vec<u8>)>>>,
+    arrived: Mutex<HashMap<u64, Vec<Arrived>>>,
     wake: Condvar,
 }
 
@@ -42,7 +45,7 @@ fn take(reply: &HfReply) -> Vec<u8> {
     bytes
 }
 
-fn wait_for(context: u64, count: usize) -> Vec<(u64, u32, Vec<u8>)> {
+fn wait_for(context: u64, count: usize) -> Vec<Arrived> {
     let mut arrived = MAILBOX.arrived.lock().expect("no test panics in here");
     while arrived.get(&context).map_or(0, Vec::len) < count {
         arrived = MAILBOX.wake.wait(arrived).expect("no test panics in here");

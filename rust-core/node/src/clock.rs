@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use holdfast_state::Timestamp;
+use holdfast_state::{MAX_TTL_MS, Timestamp};
 
 /// Where a node's time comes from.
 pub trait ClusterClock: Send + Sync {
@@ -23,6 +23,10 @@ pub trait ClusterClock: Send + Sync {
 pub struct SystemClock {
     started: Elapsed,
 }
+
+/// Where a manual clock stops: early enough that the longest deadline set then still comes before the
+/// end of time, which stands for "never".
+const END_OF_TIME: i64 = i64::MAX - 2 * MAX_TTL_MS as i64;
 
 /// A clock that stands still unless it is told to move; for tests.
 #[derive(Default)]
@@ -60,14 +64,12 @@ impl ClusterClock for ManualClock {
     }
 
     fn advance(&self, by_ms: u64) -> Option<Timestamp> {
-        let by_ms = i64::try_from(by_ms).unwrap_or(i64::MAX);
+        let after = |now: i64| now.saturating_add_unsigned(by_ms).min(END_OF_TIME);
         let before = self
             .now_ms
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
-                Some(now.saturating_add(by_ms))
-            })
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| Some(after(now)))
             .unwrap_or_else(|now| now);
-        Some(Timestamp(before.saturating_add(by_ms)))
+        Some(Timestamp(after(before)))
     }
 
     fn moves_by_itself(&self) -> bool {
@@ -142,7 +144,7 @@ mod tests {
     fn a_manual_clock_stops_at_the_end_of_time_instead_of_going_back() {
         let clock = ManualClock::default();
         clock.advance(u64::MAX);
-        assert_eq!(clock.advance(1), Some(Timestamp(i64::MAX)));
+        assert_eq!(clock.advance(1), Some(Timestamp(END_OF_TIME)));
     }
 
     #[test]

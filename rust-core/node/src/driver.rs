@@ -73,11 +73,12 @@ impl Alarm {
     /// To be called before the deadlines are collected that [`Alarm::set`] is then told: a change that
     /// comes in between is not lost.
     pub(crate) fn forget(&self) {
-        self.next.store(NEVER, Ordering::Release);
+        // Not a mere store: what follows must not look at deadlines before this is seen.
+        self.next.swap(NEVER, Ordering::SeqCst);
     }
 
     /// Waits until the alarm's deadline or until somebody rings. `until` gives the time to wait for a
-    /// deadline; `None` when time does not pass by itself.
+    /// deadline, after which there is work in any case; `None` when time does not pass by itself.
     pub(crate) fn wait(&self, until: impl Fn(Timestamp) -> Option<Duration>) -> Woken {
         let mut flags = self.flags.lock();
         loop {
@@ -88,10 +89,11 @@ impl Alarm {
                 return Woken::Work;
             }
             let next = self.next.load(Ordering::Acquire);
-            match (next != NEVER).then(|| until(Timestamp(next))).flatten() {
-                Some(Duration::ZERO) => return Woken::Work,
+            match until(Timestamp(next)) {
                 Some(rest) => {
-                    self.wake.wait_for(&mut flags, rest);
+                    if rest.is_zero() || self.wake.wait_for(&mut flags, rest).timed_out() {
+                        return Woken::Work;
+                    }
                 }
                 None => self.wake.wait(&mut flags),
             }

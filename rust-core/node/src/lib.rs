@@ -13,6 +13,7 @@ mod driver;
 pub mod log;
 pub mod memory;
 mod node;
+mod room;
 mod scan;
 mod store;
 

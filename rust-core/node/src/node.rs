@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use holdfast_replication::Solo;
 use holdfast_state::{
     Command, DefinedStore, GroupCommand, GroupKind, KeyHash, Machine, MachineConfig, MetaMachine, StoreClass,
@@ -17,10 +16,14 @@ use parking_lot::Mutex;
 use crate::clock::{ClusterClock, first_revision};
 use crate::driver::{Alarm, Woken};
 use crate::log::{Level, LogSink};
-use crate::store::{NodeError, NodeStore};
+use crate::room::MemoryUse;
+use crate::store::{Driven, NodeError, NodeStore};
 
 const COORDINATION_GROUPS: u16 = 4;
 const CACHE_GROUPS: u16 = 8;
+/// The driver looks at all deadlines again after this time at the latest: the alarm is a hint, told
+/// without a lock, and one that went unheard costs memory for so long and nothing else.
+const LOOK_AGAIN_MS: i64 = 60_000;
 
 /// What a node is started with.
 pub struct NodeOptions {
@@ -34,20 +37,6 @@ pub struct NodeOptions {
     pub seed: u64,
     /// Where its log lines go.
     pub log: Arc<dyn LogSink>,
-}
-
-/// The stores of a node, to know what they use together.
-pub(crate) struct MemoryUse {
-    limit: u64,
-    stores: ArcSwap<Vec<Arc<NodeStore>>>,
-}
-
-impl MemoryUse {
-    /// By how many bytes the node would be over its limit with `needed` more.
-    pub(crate) fn over(&self, needed: u64) -> u64 {
-        let used: u64 = self.stores.load().iter().map(|store| store.bytes()).sum();
-        (used + needed).saturating_sub(self.limit)
-    }
 }
 
 struct Stores {
@@ -106,10 +95,7 @@ impl Node {
             name,
             clock,
             alarm: Arc::new(Alarm::new()),
-            memory: Arc::new(MemoryUse {
-                limit: memory_limit,
-                stores: ArcSwap::default(),
-            }),
+            memory: Arc::new(MemoryUse::new(memory_limit)),
             coordination: groups(GroupKind::Coordination, COORDINATION_GROUPS),
             cache: groups(GroupKind::Cache, CACHE_GROUPS),
             stores: Mutex::new(Stores {
@@ -140,7 +126,7 @@ impl Node {
     /// What all its stores together may use, in bytes.
     #[must_use]
     pub fn memory_limit(&self) -> u64 {
-        self.inner.memory.limit
+        self.inner.memory.limit()
     }
 
     /// Whether there is a store of that name.
@@ -184,24 +170,32 @@ impl Node {
             Arc::clone(&inner.memory),
         )?);
         stores.open.insert(name.to_owned(), Arc::clone(&store));
-        let mut all = inner.memory.stores.load().to_vec();
-        all.push(Arc::clone(&store));
-        inner.memory.stores.store(Arc::new(all));
+        inner.memory.add(Arc::clone(&store));
         Ok(store)
     }
 
     /// Moves a manual clock on and expires everything that became due; `None` on any other clock.
     ///
     /// # Errors
-    /// A failed group.
+    /// A failed group, after the others have expired what they hold.
     pub fn advance_clock(&self, by_ms: u64) -> Result<Option<Timestamp>, NodeError> {
         let Some(now) = self.inner.clock.advance(by_ms) else {
             return Ok(None);
         };
-        for store in self.inner.memory.stores.load().iter() {
-            while store.drive(now)? {}
+        let mut failed = None;
+        for store in self.inner.memory.stores().iter() {
+            loop {
+                let Driven { more, failure } = store.drive(now);
+                failed = failed.or(failure);
+                if !more {
+                    break;
+                }
+            }
         }
-        Ok(Some(now))
+        match failed {
+            Some(failure) => Err(failure.into()),
+            None => Ok(Some(now)),
+        }
     }
 }
 
@@ -230,23 +224,23 @@ impl Inner {
     /// that they share.
     fn drive(&self) {
         while self.round() {}
-        self.memory.stores.store(Arc::default());
+        self.memory.clear();
     }
 
     /// Does what is due and waits for more; false when the node ends.
     fn round(&self) -> bool {
         self.alarm.forget();
-        let stores = self.memory.stores.load_full();
+        let stores = self.memory.stores();
         let now = self.clock.now();
         let mut more = false;
         for store in stores.iter() {
-            match store.drive(now) {
-                Ok(left) => more |= left,
-                Err(error) if !self.failure_logged.swap(true, Ordering::Relaxed) => {
-                    self.log
-                        .line(Level::Error, &format!("store {}: {error}", store.name()));
-                }
-                Err(_) => {}
+            let driven = store.drive(now);
+            more |= driven.more;
+            if let Some(failure) = driven.failure
+                && !self.failure_logged.swap(true, Ordering::Relaxed)
+            {
+                self.log
+                    .line(Level::Error, &format!("store {}: {failure}", store.name()));
             }
         }
         if more {
@@ -265,7 +259,6 @@ impl Inner {
             return None;
         }
         let rest = deadline.0.saturating_sub(self.clock.now().0);
-        // A day at most: nothing is lost by looking again.
-        Some(Duration::from_millis(rest.clamp(0, 86_400_000).unsigned_abs()))
+        Some(Duration::from_millis(rest.clamp(0, LOOK_AGAIN_MS).unsigned_abs()))
     }
 }

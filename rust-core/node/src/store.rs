@@ -1,16 +1,17 @@
 //! A store of a node: its part in every group that holds some of it, behind one door.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use holdfast_replication::{GroupFailed, Solo};
 use holdfast_state::{
-    Change, Command, EntryView, Eviction, KeyHash, KeyRange, Outcome, Query, Revision, Slot, StateError,
-    Store, StoreClass, StoreId, StoreSettings, StoreStats, Timestamp,
+    Change, Command, EntryView, KeyHash, KeyRange, Outcome, Query, Revision, Slot, StateError, Store,
+    StoreClass, StoreId, StoreSettings, StoreStats, Timestamp,
 };
 
 use crate::clock::ClusterClock;
 use crate::driver::Alarm;
-use crate::node::MemoryUse;
+use crate::room::MemoryUse;
 
 /// Entries that one step of a clear by prefix or range removes at most.
 const CLEAR_STEP: u32 = 1_024;
@@ -30,9 +31,32 @@ pub enum NodeError {
 }
 
 /// The store's part in one group.
-struct Share {
-    group: Arc<Solo>,
-    store: Arc<Store>,
+pub(crate) struct Share {
+    pub(crate) group: Arc<Solo>,
+    pub(crate) store: Arc<Store>,
+}
+
+impl Share {
+    /// One bounded step of expiring and freeing; true when there is more to do right away.
+    pub(crate) fn drive(&self, now: Timestamp) -> Result<bool, GroupFailed> {
+        let mut more = false;
+        if self.store.next_deadline().is_some_and(|due| due <= now) {
+            more |= self.group.expire_step(&self.store, now)?;
+        }
+        if self.store.needs_sweep() {
+            more |= self.group.sweep_step(&self.store, now)?;
+        }
+        Ok(more)
+    }
+}
+
+/// What one step of expiring and freeing has come to.
+#[derive(Default)]
+pub(crate) struct Driven {
+    /// Something is left to do right away.
+    pub(crate) more: bool,
+    /// Some group of the store is out of service.
+    pub(crate) failure: Option<GroupFailed>,
 }
 
 /// An open store. Everything it is asked completes before it returns; any number of threads may ask.
@@ -41,10 +65,12 @@ pub struct NodeStore {
     name: String,
     settings: StoreSettings,
     /// By slot modulo their number: one in a coordination store, one for each cache group else.
-    shares: Box<[Share]>,
+    pub(crate) shares: Box<[Share]>,
     clock: Arc<dyn ClusterClock>,
     alarm: Arc<Alarm>,
-    memory: Arc<MemoryUse>,
+    pub(crate) memory: Arc<MemoryUse>,
+    /// Bytes of big changes that are under way.
+    pub(crate) reserved: AtomicU64,
 }
 
 impl NodeStore {
@@ -76,6 +102,7 @@ impl NodeStore {
             clock,
             alarm,
             memory,
+            reserved: AtomicU64::new(0),
         })
     }
 
@@ -127,12 +154,12 @@ impl NodeStore {
     pub fn change(&self, change: &Change<'_>) -> Result<Outcome, NodeError> {
         let (hash, share) = self.place(change.key().unwrap_or_default());
         let now = self.clock.now();
-        if let Change::Put { key, value, .. } = change {
-            let needed = share.store.charge_of(key.len(), value.len());
-            if let Some(full) = self.make_room(now, needed)? {
-                return Ok(Outcome::Failed(full));
-            }
-        }
+        // Held until the change is counted.
+        let _room = match self.make_room(now, share, hash, change) {
+            Ok(room) => room,
+            Err(NodeError::State(full)) => return Ok(Outcome::Failed(full)),
+            Err(other) => return Err(other),
+        };
         if self.settings.class == StoreClass::Coordination
             && share.store.next_deadline().is_some_and(|due| due <= now)
         {
@@ -161,35 +188,6 @@ impl NodeStore {
             (ttl, sliding) => ttl.or(sliding).or(self.settings.default_ttl_ms)?,
         };
         Some(Timestamp(now.0.saturating_add_unsigned(soonest_ms)))
-    }
-
-    /// Evicts until `needed` more bytes fit into the budget and into the node's limit; the refusal when
-    /// they cannot.
-    fn make_room(&self, now: Timestamp, needed: u64) -> Result<Option<StateError>, NodeError> {
-        let used = self.bytes();
-        let over = (used + needed)
-            .saturating_sub(self.settings.max_memory)
-            .max(self.memory.over(needed));
-        if over == 0 {
-            return Ok(None);
-        }
-        let full = StateError::StoreFull {
-            needed: used + needed,
-            limit: used + needed - over,
-        };
-        if self.settings.eviction == Eviction::None {
-            return Ok(Some(full));
-        }
-        let mut left = over;
-        let mut fullest: Vec<&Share> = self.shares.iter().collect();
-        fullest.sort_by_key(|share| std::cmp::Reverse(share.store.evictable_bytes()));
-        for share in fullest {
-            left = share.group.evict(&share.store, now, left)?;
-            if left == 0 {
-                return Ok(None);
-            }
-        }
-        Ok(Some(full))
     }
 
     /// Bytes charged for its entries now.
@@ -312,24 +310,23 @@ impl NodeStore {
         usize::from(slot.0) % self.shares.len()
     }
 
-    /// Expires and frees in bounded steps; true when something is left to do right away.
-    pub(crate) fn drive(&self, now: Timestamp) -> Result<bool, GroupFailed> {
-        let mut more = false;
+    /// Expires and frees in bounded steps, in every group that works.
+    pub(crate) fn drive(&self, now: Timestamp) -> Driven {
+        let mut driven = Driven::default();
         for share in &self.shares {
-            if share.store.next_deadline().is_some_and(|due| due <= now) {
-                more |= share.group.expire_step(&share.store, now)?;
-            }
-            if share.store.needs_sweep() {
-                more |= share.group.sweep_step(&share.store, now)?;
+            match share.drive(now) {
+                Ok(more) => driven.more |= more,
+                Err(failure) => driven.failure = Some(failure),
             }
         }
-        Ok(more)
+        driven
     }
 
-    /// When there is something to expire next.
+    /// When there is something to expire next. What a failed group holds stays.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         self.shares
             .iter()
+            .filter(|share| !share.group.has_failed())
             .filter_map(|share| share.store.next_deadline())
             .min()
     }

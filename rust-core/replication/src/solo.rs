@@ -44,6 +44,12 @@ impl Solo {
         &self.machine
     }
 
+    /// Whether a command has panicked.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
     /// Applies commands in their order.
     ///
     /// # Errors
