@@ -6,10 +6,10 @@
 //! second chances: at its end an entry that was read since its last lap starts another, with one heat less. A scan runs
 //! through the window and never touches main, and a read moves nothing: it raises the entry's heat byte, if that.
 //!
-//! Three things are ours, each measured by `examples/hit_ratio.rs`:
+//! Three things are ours (`examples/hit_ratio` measures what comes of them):
 //! * **The window's share adapts** (the paper fixes 10 %). A ghost that comes back young would have been a hit in a longer
 //!   window, one that comes back old says that main deserves the room (the idea of ARC's ghost lists, Megiddo and Modha,
-//!   FAST 2003, read from one list by age). Skewed popularity drives the share to 2 %, bursts of recency to 40 %.
+//!   FAST 2003, read from one list by age). The share stays between 2 % (skewed popularity) and 40 % (recency).
 //! * **One read in the window is enough** to stay, where the paper asks for two.
 //! * **The queues are one per sub-map, the order is one per store.** Entries carry the epoch of a store-wide clock in
 //!   spare bits of their links, and the sub-map whose last entry is oldest gives the next victim, so that hundreds of
@@ -24,6 +24,7 @@ mod queue;
 mod queues;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -168,6 +168,14 @@ impl Store {
     pub fn count(&self, now: Timestamp, range: &KeyRange<'_>) -> u64 {
         count(self, now, range)
     }
+
+    /// Bytes charged for what lies under a key, even if it is due or cleared; 0: nothing does.
+    #[must_use]
+    pub fn charge_of_key(&self, place: KeyHash, key: &[u8]) -> u64 {
+        let map = self.shard(place.slot).map.read();
+        map.find_id(place.hash, key)
+            .map_or(0, |id| map.entry(id).charge(self.is_ordered()))
+    }
 }
 
 fn count(store: &Store, now: Timestamp, range: &KeyRange<'_>) -> u64 {

@@ -603,7 +603,7 @@ fn coordination() -> StoreSettings {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8 * ProptestConfig::default().cases, ..ProptestConfig::default() })]
 
     #[test]
     fn a_cache_group_and_its_restored_replicas_do_what_the_model_does(

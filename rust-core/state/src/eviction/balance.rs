@@ -6,11 +6,10 @@ use crossbeam_utils::CachePadded;
 
 use super::ghost::Seen;
 use super::queue::Kind;
+use super::views::{MOST_SUB_MAPS, View, Views};
 
 /// Epochs in one lap of a queue: what the ages of two sub-maps' oldest entries can differ by unnoticed is a sixteenth.
 const EPOCHS_IN_LAP: u32 = 16;
-/// Sub-maps that a store may have.
-const MOST_SUB_MAPS: usize = 32;
 /// Second chances given for one victim, after which the next entry in line goes, read or not: a change never pays for
 /// a walk through a whole sub-map.
 const MOST_CHANCES: u32 = 128;
@@ -33,15 +32,28 @@ const fn share_of(percent: u64) -> u32 {
 #[derive(Debug, Default)]
 struct Shown {
     bytes: AtomicU64,
-    len: AtomicU32,
-    /// The epoch of its oldest entry.
-    oldest: AtomicU32,
+    /// How many entries, times 256, and the epoch of the oldest.
+    len_and_oldest: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct SubMap {
     window: Shown,
     main: Shown,
+}
+
+impl Shown {
+    fn len(&self) -> u32 {
+        (self.len_and_oldest.load(Relaxed) >> 8) as u32
+    }
+
+    fn view(&self) -> View {
+        View {
+            bytes: self.bytes.load(Relaxed),
+            len: self.len(),
+            oldest: self.len_and_oldest.load(Relaxed) as u8,
+        }
+    }
 }
 
 /// Counts what is put into a kind of queue over all sub-maps, in epochs of a sixteenth of what is in them.
@@ -115,24 +127,26 @@ impl EvictionBalance {
     /// `choose(sub_map, turn)` takes that sub-map's exclusive lock and calls `EvictionQueues::choose`. One lock is held at
     /// a time, and each for at most a few dozen entries.
     pub(crate) fn gather(&self, bytes: u64, mut choose: impl FnMut(usize, Turn) -> Option<Chosen>) -> u64 {
-        let mut views = Views::new();
+        let (mut windows, mut mains) = (Views::new(), Views::new());
         for (sub_map, shown) in self.sub_maps.iter().enumerate() {
-            views.add(sub_map, shown);
+            windows.set(sub_map, shown.window.view());
+            mains.set(sub_map, shown.main.view());
         }
         self.asked_at
             .store(self.window_clock.pushes.load(Relaxed), Relaxed);
-        self.entries.store(views.window_len + views.main_len, Relaxed);
+        self.entries.store(windows.len() + mains.len(), Relaxed);
         let (mut gathered, mut chances) = (0, MOST_CHANCES);
         while gathered < bytes {
-            let target = self.window_target(views.window_bytes + views.main_bytes);
+            let target = self.window_target(windows.bytes() + mains.bytes());
             // A lone new entry stays for a while even if it is larger than the window.
-            let window_gives = views.main_len == 0 || views.window_bytes > target && views.window_len > 1;
-            let (kind, surplus) = match window_gives {
-                true if views.main_len > 0 => (Kind::Window, views.window_bytes - target),
-                true => (Kind::Window, u64::MAX),
-                false => (Kind::Main, u64::MAX),
+            let (kind, views, surplus) = if mains.len() == 0 {
+                (Kind::Window, &windows, u64::MAX)
+            } else if windows.bytes() > target && windows.len() > 1 {
+                (Kind::Window, &windows, windows.bytes() - target)
+            } else {
+                (Kind::Main, &mains, u64::MAX)
             };
-            let Some(sub_map) = views.oldest(kind, self.epoch(kind)) else {
+            let Some(sub_map) = views.oldest(self.epoch(kind)) else {
                 break;
             };
             let turn = Turn {
@@ -142,7 +156,8 @@ impl EvictionBalance {
                 chances,
             };
             let chosen = choose(sub_map, turn);
-            views.update(sub_map, &self.sub_maps[sub_map]);
+            windows.set(sub_map, self.sub_maps[sub_map].window.view());
+            mains.set(sub_map, self.sub_maps[sub_map].main.view());
             match chosen {
                 Some(chosen) if chosen.bytes > 0 => {
                     gathered += chosen.bytes;
@@ -209,8 +224,8 @@ impl EvictionBalance {
     pub(super) fn show(&self, sub_map: usize, kind: Kind, len: u32, bytes: u64, oldest: Option<u8>) {
         let shown = shown(&self.sub_maps[sub_map], kind);
         shown.bytes.store(bytes, Relaxed);
-        shown.len.store(len, Relaxed);
-        shown.oldest.store(u32::from(oldest.unwrap_or_default()), Relaxed);
+        let oldest = u64::from(oldest.unwrap_or_default());
+        shown.len_and_oldest.store(u64::from(len) << 8 | oldest, Relaxed);
     }
 
     fn clock(&self, kind: Kind) -> &Clock {
@@ -230,7 +245,7 @@ impl EvictionBalance {
     fn len(&self, kind: Kind) -> u32 {
         self.sub_maps
             .iter()
-            .map(|sub_map| shown(sub_map, kind).len.load(Relaxed))
+            .map(|sub_map| shown(sub_map, kind).len())
             .sum()
     }
 }
@@ -244,77 +259,4 @@ fn shown(sub_map: &SubMap, kind: Kind) -> &Shown {
 
 fn share(bytes: u64, share: u32) -> u64 {
     ((u128::from(bytes) * u128::from(share)) >> 32) as u64
-}
-
-/// One look at a queue of a sub-map.
-#[derive(Clone, Copy, Default)]
-struct View {
-    bytes: u64,
-    len: u32,
-    oldest: u8,
-}
-
-impl View {
-    fn of(shown: &Shown) -> View {
-        View {
-            bytes: shown.bytes.load(Relaxed),
-            len: shown.len.load(Relaxed),
-            oldest: shown.oldest.load(Relaxed) as u8,
-        }
-    }
-}
-
-/// One look at all sub-maps, refreshed where something was chosen.
-struct Views {
-    window: [View; MOST_SUB_MAPS],
-    main: [View; MOST_SUB_MAPS],
-    sub_maps: usize,
-    window_bytes: u64,
-    main_bytes: u64,
-    window_len: u32,
-    main_len: u32,
-}
-
-impl Views {
-    fn new() -> Views {
-        Views {
-            window: [View::default(); MOST_SUB_MAPS],
-            main: [View::default(); MOST_SUB_MAPS],
-            sub_maps: 0,
-            window_bytes: 0,
-            main_bytes: 0,
-            window_len: 0,
-            main_len: 0,
-        }
-    }
-
-    fn add(&mut self, sub_map: usize, shown: &SubMap) {
-        self.sub_maps = self.sub_maps.max(sub_map + 1);
-        self.update(sub_map, shown);
-    }
-
-    fn update(&mut self, sub_map: usize, shown: &SubMap) {
-        let (window, main) = (View::of(&shown.window), View::of(&shown.main));
-        self.window_bytes = self.window_bytes - self.window[sub_map].bytes + window.bytes;
-        self.window_len = self.window_len - self.window[sub_map].len + window.len;
-        self.main_bytes = self.main_bytes - self.main[sub_map].bytes + main.bytes;
-        self.main_len = self.main_len - self.main[sub_map].len + main.len;
-        self.window[sub_map] = window;
-        self.main[sub_map] = main;
-    }
-
-    /// The sub-map whose oldest entry in this kind of queue is the oldest, or of several the one that has the most.
-    fn oldest(&self, kind: Kind, now: u8) -> Option<usize> {
-        let views = if kind == Kind::Window {
-            &self.window
-        } else {
-            &self.main
-        };
-        (0..self.sub_maps)
-            .filter(|sub_map| views[*sub_map].len > 0)
-            .max_by_key(|sub_map| {
-                let view = views[*sub_map];
-                (now.wrapping_sub(view.oldest), view.bytes)
-            })
-    }
 }

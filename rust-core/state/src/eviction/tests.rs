@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -79,7 +79,7 @@ impl Cache {
     }
 
     fn index(&self, key: u64) -> usize {
-        (hash(key) >> 40) as usize % self.sub_maps.len()
+        hash(key) as usize % self.sub_maps.len()
     }
 
     fn find(&self, key: u64) -> Option<u32> {
@@ -329,7 +329,7 @@ fn a_victim_is_found_without_walking_a_hot_sub_map() {
 }
 
 #[test]
-fn keys_that_come_back_young_widen_the_window_and_old_ones_narrow_it() {
+fn recency_widens_the_window_and_skew_narrows_it() {
     let budget = 200 * SIZE;
     let mut recent = Cache::new(4);
     // Each key comes back once, a little after a window of the first size has let go of it.
@@ -339,18 +339,45 @@ fn keys_that_come_back_young_widen_the_window_and_old_ones_narrow_it() {
             recent.use_key(again, budget);
         }
     }
-    let mut circle = Cache::new(4);
-    for step in 0..20_000_u64 {
-        circle.use_key(step % 300, budget);
+    let mut skewed = Cache::new(4);
+    for step in 0..40_000_u64 {
+        let (key, bound) = (hash(2 * step), hash(2 * step + 1));
+        skewed.use_key(key % (1 + bound % 2_000), budget);
     }
     let (wide, narrow) = (
         recent.balance.window_target(1_000),
-        circle.balance.window_target(1_000),
+        skewed.balance.window_target(1_000),
     );
     assert!(wide > 100, "{wide} of 1000");
-    assert!(narrow <= 20, "{narrow} of 1000");
+    assert!(narrow < 40, "{narrow} of 1000");
     recent.validate();
-    circle.validate();
+    skewed.validate();
+}
+
+#[test]
+fn hits_are_more_than_those_of_exact_lru_on_skewed_popularity_with_and_without_scans() {
+    const ENTRIES: usize = 256;
+    for scans in [false, true] {
+        let mut cache = Cache::new(16);
+        let mut recent: VecDeque<u64> = VecDeque::new();
+        let (mut hits, mut lru_hits) = (0, 0);
+        for step in 0..40_000_u64 {
+            let mut key = hash(2 * step) % (1 + hash(2 * step + 1) % 4_000);
+            if scans && step % 1_000 >= 700 {
+                key = 10_000 + step;
+            }
+            hits += usize::from(cache.use_key(key, ENTRIES as u64 * SIZE));
+            let place = recent.iter().position(|used| *used == key);
+            lru_hits += usize::from(place.is_some());
+            recent.remove(place.unwrap_or(ENTRIES));
+            recent.push_front(key);
+        }
+        assert!(
+            hits > lru_hits * 21 / 20,
+            "{hits}, LRU {lru_hits}, scans: {scans}"
+        );
+        cache.validate();
+    }
 }
 
 #[test]

@@ -76,7 +76,14 @@ impl Group {
     }
 
     pub(crate) fn change_with(&self, change: &Change<'_>, events: &mut dyn EventSink) -> Outcome {
-        let place = self.store.place(change.key().unwrap_or_default());
+        let place = match change.key() {
+            Some(key) => self.store.place(key),
+            None if self.store.settings().class == StoreClass::Cache => KeyHash {
+                slot: Slot(0),
+                hash: 0,
+            },
+            None => self.store.place(b""),
+        };
         self.machine
             .change(&self.store, self.now(), place, change, events)
     }
@@ -150,7 +157,9 @@ impl Group {
             match read.expect("the group owns all slots") {
                 Read::Hit(found) => return Some(found),
                 Read::Miss => return None,
-                Read::Due => assert!(self.expire() > 0),
+                Read::Due => {
+                    self.expire();
+                }
             }
         }
     }
