@@ -44,7 +44,7 @@ Console.WriteLine($"20 minutes later: {await timed.GetAsync<string>("session:7")
 
 Chapter("What the store has seen");
 var stats = await client.StatsAsync();
-Console.WriteLine($"{stats.Entries} entries in {stats.Bytes} bytes, {stats.Hits} hits, {stats.Misses} misses.");
+Console.WriteLine($"Entries: {stats.Entries}, in bytes: {stats.Bytes}; reads that hit: {stats.Hits}, that missed: {stats.Misses}.");
 
 static void Chapter(string title) => Console.WriteLine($"\n{title}");
 

@@ -12,8 +12,11 @@ internal sealed class EntryRules
     /// <summary>People spell "never" as the largest value of the type; anything beyond 100 years is that.</summary>
     private static readonly TimeSpan FarthestDeadline = TimeSpan.FromDays(36_525);
 
-    /// <summary>Longer than any deadline. Unlike no expiry at all it keeps the store's default-ttl away.</summary>
-    private static readonly RawExpiry Never = new(long.MaxValue, 0, 0);
+    /// <summary>
+    /// For pinned entries that are set without any expiry: no expiry at all would mean the store's default-ttl, if it
+    /// has one.
+    /// </summary>
+    private static readonly RawExpiry Farthest = new(RawExpiry.CeilingMs(FarthestDeadline), 0, 0);
 
     private readonly DistributedCacheEntryOptions? _defaults;
     private readonly string[] _pinnedKeyPrefixes;
@@ -35,7 +38,7 @@ internal sealed class EntryRules
         {
             if (pinned)
             {
-                return Never;
+                return Farthest;
             }
 
             if (_defaults is null)
@@ -79,9 +82,7 @@ internal sealed class EntryRules
         var sliding = options.SlidingExpiration;
         var lifeMs = life is { } cap && cap <= FarthestDeadline ? RawExpiry.CeilingMs(cap) : 0;
         var slidingMs = sliding is { } window && window <= FarthestDeadline ? RawExpiry.CeilingMs(window) : 0;
-        return lifeMs == 0 && slidingMs == 0
-            ? Never
-            : new RawExpiry(lifeMs, slidingMs, lifeMs == 0 ? 0 : moment);
+        return new RawExpiry(lifeMs, slidingMs, lifeMs == 0 ? 0 : moment);
     }
 
     // Named after the property, as every IDistributedCache does; the analyzer knows only names of parameters.

@@ -50,12 +50,13 @@ public sealed class CacheRegistrationTests
     }
 
     [Fact]
-    public void A_cache_that_cannot_connect_can_be_resolved_and_tells_at_each_use()
+    public void An_application_whose_cache_cannot_connect_starts_and_is_told_at_each_use()
     {
         var services = new ServiceCollection();
         services.AddHoldfastDistributedCache(static options => options.ConnectionString = "holdfast://no-such-host:7861/cache");
         using var provider = services.BuildServiceProvider();
 
+        provider.GetRequiredService<IStartupValidator>().Validate();
         var cache = provider.GetRequiredService<IDistributedCache>();
         Assert.Throws<HoldfastException>(() => cache.Get("key"));
         Assert.Throws<HoldfastException>(() => cache.Get("key"));

@@ -43,6 +43,46 @@ public sealed class ConcurrencyTests
         }
     }
 
+    [Fact]
+    public async Task Threads_that_use_a_cache_while_it_is_disposed_see_it_work_or_disposed()
+    {
+        for (var round = 0; round < 10; round++)
+        {
+            await using var test = new CacheUnderTest();
+            test.Cache.Set("key", Value(7, 100), new());
+            using var started = new CountdownEvent(64);
+            var users = Enumerable.Range(0, 64)
+                .Select(worker => Task.Factory.StartNew(() => UseUntilDisposed(test.Buffers, worker, started), TaskCreationOptions.LongRunning).Unwrap())
+                .ToArray();
+            started.Wait();
+            await test.DisposeAsync();
+            await Task.WhenAll(users);
+        }
+    }
+
+    private static async Task UseUntilDisposed(IBufferDistributedCache cache, int worker, CountdownEvent started)
+    {
+        var isCounted = false;
+        try
+        {
+            while (true)
+            {
+                Check(7, worker % 2 == 0 ? cache.Get("key") : await cache.GetAsync("key"));
+                await cache.SetAsync("key", Value(7, 50 + worker), new DistributedCacheEntryOptions());
+                cache.Refresh("key");
+                if (!isCounted)
+                {
+                    started.Signal();
+                    isCounted = true;
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // The end.
+        }
+    }
+
     private static byte[] Value(int number, int size)
     {
         var value = new byte[size];

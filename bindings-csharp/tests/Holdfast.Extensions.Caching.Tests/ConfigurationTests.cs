@@ -21,7 +21,6 @@ public sealed class ConfigurationTests
             "ConnectTimeout": "00:00:02",
             "Timeout": "250ms",
             "ClientName": "web",
-            "LogLevel": "Debug",
             "EmbeddedSpans": true,
             "Class": "coordination",
             "MaxMemory": "512MiB",
@@ -61,7 +60,6 @@ public sealed class ConfigurationTests
         Assert.Equal(TimeSpan.FromSeconds(2), options.ConnectTimeout);
         Assert.Equal(TimeSpan.FromMilliseconds(250), options.Timeout);
         Assert.Equal("web", options.ClientName);
-        Assert.Equal(LogLevel.Debug, options.LogLevel);
         Assert.True(options.EmbeddedSpans);
         Assert.Equal(HoldfastStoreClass.Coordination, options.Class);
         Assert.Equal("512MiB", options.MaxMemory);

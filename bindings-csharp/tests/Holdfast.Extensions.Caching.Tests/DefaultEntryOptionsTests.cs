@@ -55,13 +55,12 @@ public sealed class DefaultEntryOptionsTests
         await using var test = new CacheUnderTest(options => options.DefaultTtl = Minute);
         test.Cache.Set("default", [1], new());
         test.Cache.Set("longer", [1], new() { SlidingExpiration = 10 * Minute });
-        test.Cache.Set("never", [1], new() { AbsoluteExpiration = DateTimeOffset.MaxValue });
+        test.Cache.Set("marker of a tag", [1], new() { SlidingExpiration = 10 * Minute });
         test.Cache.Set("__MSFT_HCT__tag", [1], new());
 
         test.Advance(Minute);
         Assert.Null(test.Cache.Get("default"));
         Assert.NotNull(test.Cache.Get("longer"));
-        Assert.NotNull(test.Cache.Get("never"));
         Assert.NotNull(test.Cache.Get("__MSFT_HCT__tag"));
     }
 }

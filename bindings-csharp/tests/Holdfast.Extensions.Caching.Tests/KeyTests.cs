@@ -60,9 +60,9 @@ public sealed class KeyTests : CacheTest
     }
 
     [Fact]
-    public void An_empty_key_is_an_error()
+    public void An_empty_key_is_an_argument_error()
     {
-        Assert.Equal(HoldfastErrorCode.InvalidKey, Assert.Throws<HoldfastException>(() => Test.Cache.Set("", [1], new())).Code);
+        Assert.Equal("key", Assert.Throws<ArgumentException>(() => Test.Cache.Set("", [1], new())).ParamName);
     }
 
     [Fact]

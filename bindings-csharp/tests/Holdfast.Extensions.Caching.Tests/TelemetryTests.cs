@@ -84,7 +84,7 @@ public sealed class TelemetryTests
         var logs = new RecordedLogs();
         var services = new ServiceCollection();
         services.AddLogging(logging => logging.AddProvider(logs));
-        services.AddHoldfast(options => options.ConnectionString = TestNode.ConnectionString("app", "&log-level=trace"));
+        services.AddHoldfast(options => options.ConnectionString = TestNode.ConnectionString("app"));
         await using var provider = services.BuildServiceProvider();
         provider.GetRequiredService<HoldfastClient>().Put("key", "value");
 

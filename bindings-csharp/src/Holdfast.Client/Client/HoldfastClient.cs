@@ -41,7 +41,7 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
         _isView = isView;
     }
 
-    /// <summary>The store's name.</summary>
+    /// <summary>The store's name: <c>name</c>, or <c>tenant/name</c> when its tenant is not <c>default</c>.</summary>
     public virtual string StoreName => Opened.Name;
 
     /// <summary>The store's class.</summary>

@@ -32,12 +32,16 @@ internal sealed class StoreLink
         get => Volatile.Read(ref _open) ?? OpenNow();
     }
 
+    /// <summary>One name for one store, however it was opened.</summary>
+    private static string WithoutDefaultTenant(string name) =>
+        name.StartsWith("default/", StringComparison.Ordinal) ? name["default/".Length..] : name;
+
     private OpenStore OpenNow()
     {
         NativeClient native = _connection.Native;
         bool hasSpans = _connection.Options.EmbeddedSpans;
         OpenStore opened = _name is null
-            ? new OpenStore(native, 0, native.StoreName, native.StoreClass, hasSpans)
+            ? new OpenStore(native, 0, WithoutDefaultTenant(native.StoreName), native.StoreClass, hasSpans)
             : OpenByName(native, _name, hasSpans);
         return Interlocked.CompareExchange(ref _open, opened, null) ?? opened;
     }
@@ -49,14 +53,14 @@ internal sealed class StoreLink
             Payload = Encoding.UTF8.GetBytes(_settings),
         };
         var reader = default(OpenedReader);
-        (uint id, HoldfastStoreClass storeClass) =
-            native.Call<(uint, HoldfastStoreClass), OpenedReader>(ref operation, ref reader, CancellationToken.None);
-        return new OpenStore(native, id, name, storeClass, hasSpans);
+        (uint id, HoldfastStoreClass storeClass, string fullName) =
+            native.Call<(uint, HoldfastStoreClass, string), OpenedReader>(ref operation, ref reader, CancellationToken.None);
+        return new OpenStore(native, id, fullName, storeClass, hasSpans);
     }
 
-    private readonly struct OpenedReader : IReplyReader<(uint Id, HoldfastStoreClass StoreClass)>
+    private readonly struct OpenedReader : IReplyReader<(uint Id, HoldfastStoreClass StoreClass, string FullName)>
     {
-        public (uint Id, HoldfastStoreClass StoreClass) Read(in Reply reply) =>
-            (checked((uint)reply.Number), (HoldfastStoreClass)reply.Previous);
+        public (uint Id, HoldfastStoreClass StoreClass, string FullName) Read(in Reply reply) =>
+            (checked((uint)reply.Number), (HoldfastStoreClass)reply.Previous, Encoding.UTF8.GetString(reply.Data));
     }
 }

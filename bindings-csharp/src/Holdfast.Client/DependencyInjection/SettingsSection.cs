@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Holdfast.DependencyInjection;
@@ -33,7 +32,6 @@ internal static class SettingsSection
         ["ConnectTimeout"] = static (options, text) => options.ConnectTimeout = text.Duration(),
         ["Timeout"] = static (options, text) => options.Timeout = text.Duration(),
         ["ClientName"] = static (options, text) => options.ClientName = text.Text(),
-        ["LogLevel"] = static (options, text) => options.LogLevel = text.Word<LogLevel>(),
         ["EmbeddedSpans"] = static (options, text) => options.EmbeddedSpans = text.Switch(),
     };
 

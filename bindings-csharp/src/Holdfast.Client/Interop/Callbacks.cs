@@ -101,6 +101,7 @@ internal static unsafe class Callbacks
         Silence(null, EventArgs.Empty);
         AppDomain.CurrentDomain.ProcessExit -= Silence;
         context.Unloading -= Leave;
+        Tickets.EndAll();
         foreach (Registration registration in Live.Values)
         {
             registration.SetClosed();

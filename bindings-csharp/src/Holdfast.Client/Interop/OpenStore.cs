@@ -5,11 +5,13 @@ internal sealed class OpenStore
 {
     private readonly uint _id;
 
-    internal OpenStore(NativeClient native, uint id, string name, HoldfastStoreClass storeClass, bool hasSpans)
+    private const string DefaultTenant = "default/";
+
+    internal OpenStore(NativeClient native, uint id, string fullName, HoldfastStoreClass storeClass, bool hasSpans)
     {
         Native = native;
         _id = id;
-        Name = name;
+        Name = fullName.StartsWith(DefaultTenant, StringComparison.Ordinal) ? fullName[DefaultTenant.Length..] : fullName;
         StoreClass = storeClass;
         HasSpans = hasSpans;
         LiveStores.Add(this);
@@ -17,6 +19,7 @@ internal sealed class OpenStore
 
     internal NativeClient Native { get; }
 
+    /// <summary><c>name</c>, or <c>tenant/name</c> in another tenant than the default one.</summary>
     internal string Name { get; }
 
     internal HoldfastStoreClass StoreClass { get; }

@@ -6,17 +6,24 @@ namespace Holdfast.Interop;
 /// </summary>
 internal sealed class Ticket
 {
-    private uint _generation = 1;
+    /// <summary>Stands for the waiter when the reply came before it; then the reply waits in the fields below.</summary>
+    private static readonly object Early = new();
 
-    // Null, the call that waits, or the reply that came before the call was attached.
+    private readonly uint _index;
+    private uint _generation = 1;
     private object? _waiter;
 
-    internal Ticket(uint index) => Index = index;
+    // Not an object of their own: the woken I/O thread is often faster than the caller that woke it.
+    private HfReply.Unmanaged _earlyFields;
+    private byte[]? _earlyData;
+    private Exception? _earlyFailure;
 
-    internal uint Index { get; }
+    internal Ticket(uint index) => _index = index;
 
     /// <summary>The number that native code names this ticket by; never 0.</summary>
-    internal ulong Number => ((ulong)Volatile.Read(ref _generation) << 32) | Index;
+    internal ulong Number => ((ulong)Volatile.Read(ref _generation) << 32) | _index;
+
+    internal bool IsAwaited => Volatile.Read(ref _waiter) is PendingCall;
 
     /// <summary>Takes the right to complete; false when this generation was completed before.</summary>
     internal bool TryClaim(uint generation)
@@ -28,11 +35,18 @@ internal sealed class Ticket
     /// <summary>Gives a pending ticket its waiter; completes it here if the reply was faster.</summary>
     internal void Attach(PendingCall call)
     {
-        if (Interlocked.CompareExchange(ref _waiter, call, null) is EarlyReply early)
+        if (Interlocked.CompareExchange(ref _waiter, call, null) is null)
         {
-            Free();
-            call.Complete(early.Fields, early.Data, isRented: false, early.Failure);
+            return;
         }
+
+        HfReply.Unmanaged fields = _earlyFields;
+        byte[]? data = _earlyData;
+        Exception? failure = _earlyFailure;
+        _earlyData = null;
+        _earlyFailure = null;
+        Free();
+        call.Complete(fields, data, isRented: false, failure);
     }
 
     /// <summary>Completes a claimed ticket: copies the reply into managed memory and wakes who waits.</summary>
@@ -45,12 +59,17 @@ internal sealed class Ticket
         byte[]? data = ReplyCopy.Of(in reply, isRented, out Exception? failure);
         if (call is null)
         {
-            var early = new EarlyReply { Fields = reply, Data = data, Failure = failure };
-            call = Interlocked.CompareExchange(ref _waiter, early, null) as PendingCall;
+            _earlyFields = reply;
+            _earlyData = data;
+            _earlyFailure = failure;
+            call = Interlocked.CompareExchange(ref _waiter, Early, null) as PendingCall;
             if (call is null)
             {
                 return; // whoever attaches completes and frees
             }
+
+            _earlyData = null;
+            _earlyFailure = null;
         }
 
         Free();
@@ -61,14 +80,5 @@ internal sealed class Ticket
     {
         Volatile.Write(ref _waiter, null);
         Tickets.Return(this);
-    }
-
-    private sealed class EarlyReply
-    {
-        internal required HfReply.Unmanaged Fields { get; init; }
-
-        internal required byte[]? Data { get; init; }
-
-        internal required Exception? Failure { get; init; }
     }
 }

@@ -59,6 +59,19 @@ internal static class Tickets
         }
     }
 
+    /// <summary>Ends what is pending after native code was silenced: no completion comes for it any more.</summary>
+    internal static void EndAll()
+    {
+        foreach (Ticket? ticket in Volatile.Read(ref s_table))
+        {
+            if (ticket is { IsAwaited: true })
+            {
+                var closed = new HfReply.Unmanaged { ticket = ticket.Number, status = (uint)Status.Closed };
+                Complete(in closed);
+            }
+        }
+    }
+
     internal static void Return(Ticket ticket)
     {
         lock (Guard)

@@ -41,9 +41,6 @@ public class HoldfastClientOptions : HoldfastStoreOptions
     /// <summary><c>client-name</c>: names the client in logs and on servers.</summary>
     public string? ClientName { get; set; }
 
-    /// <summary><c>log-level</c>: the least important native log lines that are passed to <see cref="LoggerFactory"/>.</summary>
-    public LogLevel? LogLevel { get; set; }
-
     /// <summary>Writes the values of types that Holdfast does not write itself; JSON with web defaults when null.</summary>
     public IHoldfastSerializer? Serializer { get; set; }
 
@@ -67,16 +64,6 @@ public class HoldfastClientOptions : HoldfastStoreOptions
         SettingLines.Add(lines, "connect-timeout", ConnectTimeout);
         SettingLines.Add(lines, "timeout", Timeout);
         SettingLines.Add(lines, "client-name", ClientName);
-        SettingLines.Add(lines, "log-level", LogLevel switch
-        {
-            null => null,
-            Microsoft.Extensions.Logging.LogLevel.Trace => "trace",
-            Microsoft.Extensions.Logging.LogLevel.Debug => "debug",
-            Microsoft.Extensions.Logging.LogLevel.Information => "info",
-            Microsoft.Extensions.Logging.LogLevel.Warning => "warn",
-            Microsoft.Extensions.Logging.LogLevel.None => "off",
-            _ => "error",
-        });
     }
 
     internal HoldfastClientOptions Copy()
@@ -92,7 +79,6 @@ public class HoldfastClientOptions : HoldfastStoreOptions
             ConnectTimeout = ConnectTimeout,
             Timeout = Timeout,
             ClientName = ClientName,
-            LogLevel = LogLevel,
             Serializer = Serializer,
             TimeProvider = TimeProvider,
             LoggerFactory = LoggerFactory,
