@@ -3,11 +3,11 @@ namespace Holdfast.Extensions.Caching.Tests;
 /// <summary>Isolated nodes with a clock that the test moves.</summary>
 internal static class TestNode
 {
-    private static int _count;
+    private static int s_count;
 
     /// <summary>The connection string of a store on a new node.</summary>
     internal static string ConnectionString(string store, string settings = "") =>
-        $"holdfast://embedded/{store}?node=caching-{Interlocked.Increment(ref _count)}&clock=manual{settings}";
+        $"holdfast://embedded/{store}?node=caching-{Interlocked.Increment(ref s_count)}&clock=manual{settings}";
 
     /// <summary>
     /// A client of another store on the same node: it holds the node alive and moves its clock.

@@ -7,7 +7,7 @@ namespace Holdfast.Interop;
 internal static class Tickets
 {
     [ThreadStatic]
-    private static ThreadTicket? t_atHand;
+    private static ThreadTicket? s_atHand;
 
     private static readonly Lock Guard = new();
     private static readonly Stack<Ticket> Free = new();
@@ -33,12 +33,12 @@ internal static class Tickets
     /// <summary>This thread's ticket, for the request that it submits next.</summary>
     internal static Ticket AtHand()
     {
-        ThreadTicket atHand = t_atHand ??= new ThreadTicket();
+        ThreadTicket atHand = s_atHand ??= new ThreadTicket();
         return atHand.Ticket ??= Rent();
     }
 
     /// <summary>This thread's ticket became pending: the next request needs another.</summary>
-    internal static void Spend() => t_atHand!.Ticket = null;
+    internal static void Spend() => s_atHand!.Ticket = null;
 
     /// <summary>Completes what a reply names.</summary>
     internal static void Complete(ref readonly HfReply.Unmanaged reply)

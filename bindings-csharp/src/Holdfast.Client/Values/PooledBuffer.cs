@@ -6,7 +6,7 @@ namespace Holdfast;
 internal sealed class PooledBuffer : IBufferWriter<byte>, IDisposable
 {
     [ThreadStatic]
-    private static PooledBuffer? t_spare;
+    private static PooledBuffer? s_spare;
 
     private byte[] _bytes = [];
     private int _length;
@@ -20,8 +20,8 @@ internal sealed class PooledBuffer : IBufferWriter<byte>, IDisposable
     internal static PooledBuffer Rent()
     {
         // A serializer may itself call Holdfast on this thread, so the spare is taken, not shared.
-        PooledBuffer buffer = t_spare ?? new PooledBuffer();
-        t_spare = null;
+        PooledBuffer buffer = s_spare ?? new PooledBuffer();
+        s_spare = null;
         return buffer;
     }
 
@@ -34,7 +34,7 @@ internal sealed class PooledBuffer : IBufferWriter<byte>, IDisposable
 
         _bytes = [];
         _length = 0;
-        t_spare = this;
+        s_spare = this;
     }
 
     public void Advance(int count)
