@@ -7,7 +7,7 @@ use crate::entry::EntryRef;
 use crate::error::StateError;
 use crate::event::{EventKind, EventSink};
 use crate::eviction::Removal;
-use crate::hash::Slot;
+use crate::hash::{KeyHash, Slot};
 use crate::limits::{ENTRIES_PER_LOCK, SLOTS};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
@@ -29,7 +29,7 @@ impl Machine {
     ) -> Result<Outcome, StateError> {
         match (store.is_ordered(), range) {
             (true, _) => {
-                self.slots.check(first)?;
+                self.slots.check(KeyHash::slot_of_store(store.id()))?;
                 Ok(self.clear_ordered(store, at, range, events))
             }
             (false, KeyRange::All) => Ok(self.clear_all(store, at, events)),
@@ -141,7 +141,9 @@ impl Machine {
         let mut recorder = span.recorder(self, store, events);
         for (_, entry) in found {
             let id = guard.map.find_id(entry.hash(), entry.key());
-            if let Some(id) = id.filter(|&id| guard.map.entry(id).is_same(entry)) {
+            if let Some(id) =
+                id.filter(|&id| guard.map.entry(id).is_same(entry) && !guard.map.is_cleared(entry))
+            {
                 let entry = guard.map.remove(id, Removal::Gone);
                 recorder.record(|| EventKind::Deleted(entry.clone()));
                 retired.push(entry);

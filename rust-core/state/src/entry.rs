@@ -8,6 +8,8 @@
 //! all atomics: `access_at` (replicated, changed under the exclusive lock), `access_deadline` and
 //! `heat` (volatile: written by reads, outside snapshots and equality).
 
+mod deadlines;
+
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ptr::{self, NonNull};
@@ -15,7 +17,8 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, Ordering, fence};
 
 use crate::limits::{ALLOCATION_HEADER, ALLOCATION_UNIT, DEADLINE_OVERHEAD, ENTRY_OVERHEAD, INDEX_OVERHEAD};
 use crate::settings::Revision;
-use crate::time::{Expiry, Timestamp};
+
+pub(crate) use deadlines::Deadlines;
 
 const CAPPED: u8 = 1;
 const ABSOLUTE: u8 = 2;
@@ -58,28 +61,6 @@ pub(crate) struct EntryParts<'a> {
     pub(crate) value: &'a [u8],
     pub(crate) deadlines: Deadlines,
     pub(crate) never_evict: bool,
-}
-
-/// The expiry of an entry, in stamps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Deadlines {
-    /// No access moves the entry past this.
-    pub(crate) cap: Option<i64>,
-    pub(crate) absolute_unix_ms: Option<i64>,
-    /// Sliding window in ms, and the last replicated access.
-    pub(crate) sliding: Option<(i64, i64)>,
-}
-
-impl Deadlines {
-    pub(crate) fn at(at: Timestamp, expiry: &Expiry) -> Deadlines {
-        Deadlines {
-            cap: expiry.ttl_ms.map(|ttl| at.plus_ms(ttl).0),
-            absolute_unix_ms: expiry.absolute_unix_ms,
-            sliding: expiry
-                .sliding_ms
-                .map(|window| (i64::try_from(window).unwrap_or(i64::MAX), at.0)),
-        }
-    }
 }
 
 /// An entry that nobody shares yet: its version and place can still be given.
@@ -268,87 +249,6 @@ impl EntryRef {
         charge as u64
     }
 
-    pub(crate) fn deadlines(&self) -> Deadlines {
-        Deadlines {
-            cap: self.cap(),
-            absolute_unix_ms: self.absolute_unix_ms(),
-            sliding: self
-                .sliding()
-                .map(|s| (s.window, s.access_at.load(Ordering::Relaxed))),
-        }
-    }
-
-    #[inline]
-    fn cap(&self) -> Option<i64> {
-        (self.header().flags & CAPPED != 0).then(|| self.field(0))
-    }
-
-    #[inline]
-    fn sliding(&self) -> Option<Sliding<'_>> {
-        let flags = self.header().flags;
-        if flags & SLIDING == 0 {
-            return None;
-        }
-        let first = usize::from(flags & CAPPED != 0) + usize::from(flags & ABSOLUTE != 0);
-        Some(Sliding {
-            window: self.field(first),
-            access_at: self.atomic_field(first + 1),
-            access_deadline: self.atomic_field(first + 2),
-        })
-    }
-
-    /// When the entry stops being visible here, reads since the last logged access included.
-    #[inline]
-    pub(crate) fn visible_until(&self) -> i64 {
-        let cap = self.cap().unwrap_or(i64::MAX);
-        match self.sliding() {
-            None => cap,
-            Some(sliding) => cap.min(sliding.logged().max(sliding.read())),
-        }
-    }
-
-    /// When replicas remove the entry: `grace_ms` after the logged access has run out, so that a
-    /// read's touch has time to be logged. Without replicas (`grace_ms` 0) what reads have
-    /// written here is the truth, and this is the same moment as [`Self::visible_until`].
-    #[inline]
-    pub(crate) fn removed_from(&self, grace_ms: i64) -> i64 {
-        if grace_ms == 0 {
-            return self.visible_until();
-        }
-        let cap = self.cap().unwrap_or(i64::MAX);
-        match self.sliding() {
-            None => cap,
-            Some(sliding) => cap.min(sliding.logged().saturating_add(grace_ms)),
-        }
-    }
-
-    /// A read at `now` slides the deadline, and gives the new one. Volatile.
-    #[inline]
-    pub(crate) fn slide(&self, now: i64) {
-        let Some(sliding) = self.sliding() else {
-            return;
-        };
-        let cap = self.cap().unwrap_or(i64::MAX);
-        let deadline = cap.min(now.saturating_add(sliding.window));
-        if deadline > sliding.read() && deadline > sliding.logged() {
-            sliding.access_deadline.fetch_max(deadline, Ordering::Relaxed);
-        }
-    }
-
-    /// A logged access at `at`; only under the exclusive lock.
-    pub(crate) fn touch(&self, at: i64) {
-        if let Some(sliding) = self.sliding() {
-            sliding.access_at.fetch_max(at, Ordering::Relaxed);
-        }
-    }
-
-    /// The access that reads have made since the last logged one, as a stamp to log.
-    pub(crate) fn unlogged_access(&self) -> Option<i64> {
-        let sliding = self.sliding()?;
-        let at = sliding.read().saturating_sub(sliding.window);
-        (at > sliding.access_at.load(Ordering::Relaxed)).then_some(at)
-    }
-
     fn bytes(&self) -> *const u8 {
         self.0.as_ptr().cast::<u8>().cast_const()
     }
@@ -367,24 +267,6 @@ impl EntryRef {
         // SAFETY: as for `field`; these two are only ever accessed as atomics once published, and
         // the pointer comes from the allocation itself, not from a reference to the header.
         unsafe { &*self.bytes().add(HEADER + index * FIELD).cast::<AtomicI64>() }
-    }
-}
-
-struct Sliding<'a> {
-    window: i64,
-    access_at: &'a AtomicI64,
-    access_deadline: &'a AtomicI64,
-}
-
-impl Sliding<'_> {
-    #[inline]
-    fn logged(&self) -> i64 {
-        self.access_at.load(Ordering::Relaxed).saturating_add(self.window)
-    }
-
-    #[inline]
-    fn read(&self) -> i64 {
-        self.access_deadline.load(Ordering::Relaxed)
     }
 }
 

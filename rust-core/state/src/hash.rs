@@ -5,8 +5,10 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 use crate::limits::SLOTS;
 use crate::settings::{StoreClass, StoreId, StoreSettings};
 
-/// Keys up to this length are hashed in one shot from a buffer on the stack.
-const SHORT_KEY: usize = 252;
+/// Keys up to this length are hashed from a small buffer on the stack.
+const SHORT_KEY: usize = 60;
+/// Keys up to this length are hashed from a larger one, longer ones in pieces.
+const MEDIUM_KEY: usize = 252;
 
 /// One of the [`SLOTS`] parts of a group kind's hash space.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,17 +68,25 @@ fn slot_of(hash: u64) -> Slot {
 
 #[inline]
 fn hash_of(store: StoreId, key: &[u8]) -> u64 {
-    let id = store.0.to_le_bytes();
     if key.len() <= SHORT_KEY {
-        let mut buffer = [0_u8; SHORT_KEY + 4];
-        buffer[..4].copy_from_slice(&id);
-        buffer[4..4 + key.len()].copy_from_slice(key);
-        return xxh3_64(&buffer[..4 + key.len()]);
+        return hash_on_stack::<{ SHORT_KEY + 4 }>(store, key);
+    }
+    if key.len() <= MEDIUM_KEY {
+        return hash_on_stack::<{ MEDIUM_KEY + 4 }>(store, key);
     }
     let mut hasher = Xxh3Default::new();
-    hasher.update(&id);
+    hasher.update(&store.0.to_le_bytes());
     hasher.update(key);
     hasher.digest()
+}
+
+/// One shot over a buffer, which is worth clearing only as far as the key may reach.
+#[inline]
+fn hash_on_stack<const ROOM: usize>(store: StoreId, key: &[u8]) -> u64 {
+    let mut buffer = [0_u8; ROOM];
+    buffer[..4].copy_from_slice(&store.0.to_le_bytes());
+    buffer[4..4 + key.len()].copy_from_slice(key);
+    xxh3_64(&buffer[..4 + key.len()])
 }
 
 /// The text between the first `{` and the next `}`, unless empty.

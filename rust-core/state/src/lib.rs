@@ -23,6 +23,7 @@ mod eviction;
 mod expiry;
 mod hash;
 mod history;
+mod index;
 mod limits;
 mod machine;
 mod meta;

@@ -16,7 +16,7 @@ pub const FEATURE_LEVEL: u32 = 1;
 pub const SESSION_WINDOW: u64 = 4096;
 /// Most entries changed under one hold of a sub-map's lock by the leader's own commands, so that
 /// a million entries due at once do not stall the readers of others.
-pub(crate) const ENTRIES_PER_LOCK: usize = 256;
+pub(crate) const ENTRIES_PER_LOCK: usize = 64;
 
 // Memory accounting of feature level 1. An entry is charged what the allocator takes for it plus
 // these constants; replicas compare the sums with budgets, so a change needs a new level.

@@ -1,0 +1,129 @@
+//! When an entry is gone: what its writer asked for, logged accesses, and reads.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::{ABSOLUTE, CAPPED, EntryRef, SLIDING};
+use crate::time::{Expiry, Timestamp};
+
+/// The expiry of an entry, in stamps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Deadlines {
+    /// No access moves the entry past this.
+    pub(crate) cap: Option<i64>,
+    pub(crate) absolute_unix_ms: Option<i64>,
+    /// Sliding window in ms, and the last replicated access.
+    pub(crate) sliding: Option<(i64, i64)>,
+}
+
+impl Deadlines {
+    pub(crate) fn at(at: Timestamp, expiry: &Expiry) -> Deadlines {
+        Deadlines {
+            cap: expiry.ttl_ms.map(|ttl| at.plus_ms(ttl).0),
+            absolute_unix_ms: expiry.absolute_unix_ms,
+            sliding: expiry
+                .sliding_ms
+                .map(|window| (i64::try_from(window).unwrap_or(i64::MAX), at.0)),
+        }
+    }
+}
+
+impl EntryRef {
+    pub(crate) fn deadlines(&self) -> Deadlines {
+        Deadlines {
+            cap: self.cap(),
+            absolute_unix_ms: self.absolute_unix_ms(),
+            sliding: self
+                .sliding()
+                .map(|s| (s.window, s.access_at.load(Ordering::Relaxed))),
+        }
+    }
+
+    #[inline]
+    fn cap(&self) -> Option<i64> {
+        (self.header().flags & CAPPED != 0).then(|| self.field(0))
+    }
+
+    #[inline]
+    fn sliding(&self) -> Option<Sliding<'_>> {
+        let flags = self.header().flags;
+        if flags & SLIDING == 0 {
+            return None;
+        }
+        let first = usize::from(flags & CAPPED != 0) + usize::from(flags & ABSOLUTE != 0);
+        Some(Sliding {
+            window: self.field(first),
+            access_at: self.atomic_field(first + 1),
+            access_deadline: self.atomic_field(first + 2),
+        })
+    }
+
+    /// When the entry stops being visible here, reads since the last logged access included.
+    #[inline]
+    pub(crate) fn visible_until(&self) -> i64 {
+        let cap = self.cap().unwrap_or(i64::MAX);
+        match self.sliding() {
+            None => cap,
+            Some(sliding) => cap.min(sliding.logged().max(sliding.read())),
+        }
+    }
+
+    /// When replicas remove the entry: `grace_ms` after the logged access has run out, so that a
+    /// read's touch has time to be logged. Without replicas (`grace_ms` 0) what reads have
+    /// written here is the truth, and this is the same moment as [`Self::visible_until`].
+    #[inline]
+    pub(crate) fn removed_from(&self, grace_ms: i64) -> i64 {
+        if grace_ms == 0 {
+            return self.visible_until();
+        }
+        let cap = self.cap().unwrap_or(i64::MAX);
+        match self.sliding() {
+            None => cap,
+            Some(sliding) => cap.min(sliding.logged().saturating_add(grace_ms)),
+        }
+    }
+
+    /// A read at `now` slides the deadline, and gives the new one. Volatile.
+    #[inline]
+    pub(crate) fn slide(&self, now: i64) {
+        let Some(sliding) = self.sliding() else {
+            return;
+        };
+        let cap = self.cap().unwrap_or(i64::MAX);
+        let deadline = cap.min(now.saturating_add(sliding.window));
+        if deadline > sliding.read() && deadline > sliding.logged() {
+            sliding.access_deadline.fetch_max(deadline, Ordering::Relaxed);
+        }
+    }
+
+    /// A logged access at `at`; only under the exclusive lock.
+    pub(crate) fn touch(&self, at: i64) {
+        if let Some(sliding) = self.sliding() {
+            sliding.access_at.fetch_max(at, Ordering::Relaxed);
+        }
+    }
+
+    /// The access that reads have made since the last logged one, as a stamp to log.
+    pub(crate) fn unlogged_access(&self) -> Option<i64> {
+        let sliding = self.sliding()?;
+        let at = sliding.read().saturating_sub(sliding.window);
+        (at > sliding.access_at.load(Ordering::Relaxed)).then_some(at)
+    }
+}
+
+struct Sliding<'a> {
+    window: i64,
+    access_at: &'a AtomicI64,
+    access_deadline: &'a AtomicI64,
+}
+
+impl Sliding<'_> {
+    #[inline]
+    fn logged(&self) -> i64 {
+        self.access_at.load(Ordering::Relaxed).saturating_add(self.window)
+    }
+
+    #[inline]
+    fn read(&self) -> i64 {
+        self.access_deadline.load(Ordering::Relaxed)
+    }
+}
