@@ -43,7 +43,7 @@ public class ClientBenchmarks
 
     /// <summary>Asynchronous get of text.</summary>
     [Benchmark]
-    public async ValueTask<string?> GetAsync() => await _client.GetAsync<string>(NextKey());
+    public ValueTask<string?> GetAsync() => _client.GetAsync<string>(NextKey());
 
     /// <summary>Get with version and deadline.</summary>
     [Benchmark]
@@ -55,7 +55,7 @@ public class ClientBenchmarks
 
     /// <summary>Asynchronous put over an entry.</summary>
     [Benchmark]
-    public async ValueTask<long> PutAsync() => await _client.PutAsync(NextKey(), _value);
+    public ValueTask<long> PutAsync() => _client.PutAsync(NextKey(), _value);
 
     /// <summary>One more.</summary>
     [Benchmark]

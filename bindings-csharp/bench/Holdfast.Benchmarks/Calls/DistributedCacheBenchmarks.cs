@@ -49,11 +49,11 @@ public class DistributedCacheBenchmarks
 
     /// <summary>The peer's asynchronous get.</summary>
     [Benchmark(Baseline = true), BenchmarkCategory("GetAsync")]
-    public async Task<byte[]?> Memory_GetAsync() => await _memory.GetAsync(NextKey());
+    public Task<byte[]?> Memory_GetAsync() => _memory.GetAsync(NextKey());
 
     /// <summary>Asynchronous get.</summary>
     [Benchmark, BenchmarkCategory("GetAsync")]
-    public async Task<byte[]?> Holdfast_GetAsync() => await _holdfast.GetAsync(NextKey());
+    public Task<byte[]?> Holdfast_GetAsync() => _holdfast.GetAsync(NextKey());
 
     /// <summary>The peer's set over an entry.</summary>
     [Benchmark(Baseline = true), BenchmarkCategory("Set")]

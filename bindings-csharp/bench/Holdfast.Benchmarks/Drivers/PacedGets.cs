@@ -62,7 +62,12 @@ internal sealed class PacedGets
         return
         [
             .. _calls.Zip(_sinceDue, static (call, since) => new LatencyFigures(
-                call.Count, call.Microseconds(0.5), call.Microseconds(0.99), since.Microseconds(0.99), since.Microseconds(1))),
+                call.Count,
+                call.Microseconds(0.5),
+                call.Microseconds(0.99),
+                call.Microseconds(1),
+                since.Microseconds(0.99),
+                since.Microseconds(1))),
         ];
     }
 }

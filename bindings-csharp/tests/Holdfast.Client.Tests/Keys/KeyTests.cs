@@ -58,7 +58,7 @@ public class KeyTests
         Assert.Equal("key", Assert.Throws<ArgumentNullException>(() => client.Get<string>((string)null!)).ParamName);
         Assert.Equal("key", Assert.Throws<ArgumentNullException>(() => client.Put((byte[])null!, 1)).ParamName);
         Assert.Equal("key", (await Assert.ThrowsAsync<ArgumentNullException>(async () => await client.GetAsync<string>(default))).ParamName);
-        Assert.Equal("key", Assert.Throws<ArgumentNullException>(() => client.GetMany<string>([default])).ParamName);
+        Assert.Equal("key", Assert.Throws<ArgumentNullException>(() => client.GetMany<string>([default(HoldfastKey)])).ParamName);
     }
 
     [Fact]

@@ -110,8 +110,15 @@ public class GetOrCreateTests
 
         async ValueTask<string> MakeAsync(CancellationToken token)
         {
-            using CancellationTokenRegistration registration = token.Register(() => cancelled.TrySetResult());
-            await Task.Delay(Timeout.Infinite, token);
+            try
+            {
+                await Task.Delay(Timeout.Infinite, token);
+            }
+            finally
+            {
+                cancelled.TrySetResult();
+            }
+
             return "never";
         }
     }
@@ -120,9 +127,9 @@ public class GetOrCreateTests
     public async Task an_entry_that_somebody_puts_meanwhile_wins()
     {
         await using HoldfastClient client = await TestNode.ConnectAsync();
-        string value = await client.GetOrCreateAsync("k", _ =>
+        string value = await client.GetOrCreateAsync("k", token =>
         {
-            client.Put("k", "put meanwhile");
+            client.Put("k", "put meanwhile", token);
             return ValueTask.FromResult("made");
         });
         Assert.Equal("put meanwhile", value);

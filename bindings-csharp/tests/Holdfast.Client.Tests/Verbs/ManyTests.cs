@@ -13,7 +13,7 @@ public class ManyTests
             IReadOnlyList<Lookup<string>> found = client.GetMany<string>(["b", "missing", "a", "b"]);
             Assert.Equal(["2", null, "1", "2"], found.Select(lookup => lookup.GetValueOrDefault()));
             Assert.Equal(found.Count, (await client.GetManyAsync<string>(["b", "missing", "a", "b"])).Count);
-            Assert.Empty(client.GetMany<string>([]));
+            Assert.Empty(client.GetMany<string>(Array.Empty<string>()));
         }
     }
 
@@ -29,6 +29,20 @@ public class ManyTests
         Assert.All(got.Index(), item => Assert.Equal(item.Index, item.Item.Value.Length));
         Assert.All(client.DeleteMany(entries.Select(entry => entry.Key)), result => Assert.True(result.Applied));
         Assert.Equal(0, client.Count());
+    }
+
+    [Fact]
+    public async Task collections_of_text_keys_are_taken_as_they_are()
+    {
+        await using HoldfastClient client = await TestNode.ConnectAsync();
+        client.PutMany(new Dictionary<string, int> { ["a"] = 1, ["b"] = 2 });
+        await client.PutManyAsync(new Dictionary<string, int> { ["c"] = 3 });
+        List<string> keys = ["c", "a", "b"];
+        Assert.Equal([3, 1, 2], client.GetMany<int>(keys).Select(lookup => lookup.Value));
+        Assert.Equal([3, 1, 2], (await client.GetManyAsync<int>(keys)).Select(lookup => lookup.Value));
+        Assert.All(client.DeleteMany(keys), result => Assert.True(result.Applied));
+        Assert.All(await client.DeleteManyAsync(keys), result => Assert.False(result.Applied));
+        Assert.Equal("keys", Assert.Throws<ArgumentNullException>(() => client.GetMany<int>((List<string>)null!)).ParamName);
     }
 
     [Fact]
@@ -81,7 +95,7 @@ public class ManyTests
         IReadOnlyList<BatchResult> results = await batch.SendAsync();
 
         Assert.Equal(
-            [true, false, false, false, true, false, true, false, false, false, true, true, false, true],
+            [true, false, false, false, true, false, true, false, false, false, true, true, true, true],
             results.Select(result => result.Applied));
         Assert.Equal("one", results[1].Get<string>().Value);
         Assert.Equal(results[0].Version, results[1].Version);
