@@ -160,14 +160,18 @@ impl NodeStore {
             Err(NodeError::State(full)) => return Ok(Outcome::Failed(full)),
             Err(other) => return Err(other),
         };
-        if self.settings.class == StoreClass::Coordination
-            && share.store.next_deadline().is_some_and(|due| due <= now)
-        {
-            // A condition must not see an entry whose time has come, nor may the change find it
-            // where a replica would find none.
+        let some_due = self.settings.class == StoreClass::Coordination
+            && share.store.next_deadline().is_some_and(|due| due <= now);
+        if some_due && change.key().is_some_and(|key| share.store.is_due(now, hash, key)) {
+            // A condition must not see an entry whose time has come, nor may the change find it where a
+            // replica would find none. Others that are due do not hold the change up.
             share.group.expire_due(&share.store, now)?;
         }
-        let outcome = share.group.change(&share.store, now, hash, change)?;
+        let mut outcome = share.group.change(&share.store, now, hash, change)?;
+        if some_due && matches!(outcome, Outcome::Failed(StateError::StoreFull { .. })) {
+            share.group.expire_due(&share.store, now)?;
+            outcome = share.group.change(&share.store, now, hash, change)?;
+        }
         if let Some(deadline) = self.earliest_deadline(change, now) {
             self.alarm.set(deadline);
         }

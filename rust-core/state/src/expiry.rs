@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use crate::command::TouchedEntry;
 use crate::event::{EventKind, EventSink};
 use crate::hash::Slot;
-use crate::limits::ENTRIES_PER_LOCK;
+use crate::limits::{ENTRIES_PER_LOCK, LOOKS_PER_LOCK};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::recorder::Span;
 use crate::store::Store;
+use crate::submap::Due;
 use crate::time::Timestamp;
 
 /// What a leader should propose for one store.
@@ -91,12 +92,19 @@ impl Machine {
         let (mut count, mut more) = (0, false);
         for index in 0..store.shards.len() {
             // Nothing of this sub-map is due before its lower bound.
-            while !more && store.shards[index].next_due.load(Ordering::Relaxed) <= up_to.0 {
-                let step = ENTRIES_PER_LOCK.min(limit - count);
-                let (removed, left) = self.expire_step(store, index, up_to, step, &mut span, events);
-                count += removed;
-                more = left && count == limit;
+            if more || store.shards[index].next_due.load(Ordering::Relaxed) > up_to.0 {
+                continue;
             }
+            more = loop {
+                let step = ENTRIES_PER_LOCK.min(limit - count);
+                let (removed, due) = self.expire_step(store, index, up_to, step, &mut span, events);
+                count += removed;
+                match due {
+                    Due::No => break false,
+                    Due::Yes if count == limit => break true,
+                    Due::Yes | Due::Later => {}
+                }
+            };
         }
         Outcome::Removed {
             count: count as u64,
@@ -106,7 +114,7 @@ impl Machine {
         }
     }
 
-    /// How many were removed, and whether more are due in this sub-map.
+    /// How many were removed under one hold of the lock, and whether more are due in this sub-map.
     fn expire_step(
         &self,
         store: &Store,
@@ -115,11 +123,13 @@ impl Machine {
         limit: usize,
         span: &mut Span,
         events: &mut dyn EventSink,
-    ) -> (usize, bool) {
+    ) -> (usize, Due) {
         // Dropped behind the lock.
         let (mut removed, mut swept) = (Vec::new(), Vec::new());
         let mut guard = store.write(index);
-        guard.map.expire(up_to.0, limit, &mut removed, &mut swept);
+        let due = guard
+            .map
+            .expire(up_to.0, limit, LOOKS_PER_LOCK, &mut removed, &mut swept);
         if !removed.is_empty() {
             let mut recorder = span.recorder(self, store, events);
             for entry in &removed {
@@ -129,9 +139,8 @@ impl Machine {
         }
         let expirations = &guard.shard.expirations;
         expirations.fetch_add(removed.len() as u64, Ordering::Relaxed);
-        let left = guard.map.is_due(up_to.0, &mut swept);
         drop(guard);
-        (removed.len(), left)
+        (removed.len(), due)
     }
 
     /// Logs accesses. An entry that was changed since is left as it is.

@@ -18,6 +18,10 @@ pub const SESSION_WINDOW: u64 = 4096;
 /// a million entries due at once do not stall the readers of others.
 pub(crate) const ENTRIES_PER_LOCK: usize = 64;
 
+/// Most wheel items looked at under one hold of a sub-map's lock: each is an entry that memory has to
+/// fetch.
+pub(crate) const LOOKS_PER_LOCK: usize = 512;
+
 // Memory accounting of feature level 1. An entry is charged what the allocator takes for it plus
 // these constants; replicas compare the sums with budgets, so a change needs a new level.
 

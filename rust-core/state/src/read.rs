@@ -176,6 +176,14 @@ impl Store {
         map.find_id(place.hash, key)
             .map_or(0, |id| map.entry(id).charge(self.is_ordered()))
     }
+
+    /// Whether what lies under a key is to be removed by `now`. No read: nothing slides or counts.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp, place: KeyHash, key: &[u8]) -> bool {
+        let map = self.shard(place.slot).map.read();
+        map.find(place.hash, key)
+            .is_some_and(|entry| entry.is_timed() && map.removed_from(entry) <= now.0)
+    }
 }
 
 fn count(store: &Store, now: Timestamp, range: &KeyRange<'_>) -> u64 {

@@ -3,6 +3,7 @@
 mod due;
 mod validate;
 
+pub(crate) use due::Due;
 use hashbrown::HashTable;
 
 use crate::command::KeyRange;
@@ -56,6 +57,8 @@ pub(crate) struct SubMap {
     /// Drained from the wheel, latest (deadline, key) first. Holds the entries themselves, so that
     /// the order stands whatever becomes of their nodes.
     ready: Vec<(i64, EntryRef)>,
+    /// The latest deadline of what was added to `ready` since it was sorted.
+    unsorted: Option<i64>,
     queues: Option<EvictionQueues>,
     index: Option<OrderedIndex>,
     /// Entries with a deadline.
@@ -75,6 +78,7 @@ impl SubMap {
             slab: Slab::new(traits.ordered),
             wheel: Wheel::new(),
             ready: Vec::new(),
+            unsorted: None,
             queues,
             index: traits.ordered.then(OrderedIndex::default),
             timed: 0,
@@ -266,6 +270,7 @@ impl SubMap {
         self.slab = Slab::new(self.traits.ordered);
         self.wheel.clear();
         self.ready = Vec::new();
+        self.unsorted = None;
         if let Some(queues) = &mut self.queues {
             *queues = queues.emptied();
         }

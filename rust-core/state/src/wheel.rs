@@ -77,45 +77,50 @@ impl Wheel {
         self.earliest().map(|(_, _, start)| deadline_of(start))
     }
 
-    /// Gives every id whose time is `up_to` or earlier to `due`, once for each of its items, and
-    /// also later ones that the present has passed already.
+    /// Takes up to `budget` items out of the bucket that comes first, if it begins by `up_to`, and says
+    /// how many (0: nothing is left that does). Those that are due where the bucket begins are given to
+    /// `due`, and those that the present has passed; the others go back into the wheel.
     ///
-    /// `deadline` says when a node's entry is really due (`None`: not at all, the item is dropped);
-    /// one that is due later goes back into the wheel.
-    pub(crate) fn drain(
+    /// `deadline` says when a node's entry is really due (`None`: not at all, the item is dropped).
+    /// What is due by some time has been given when [`Self::next`] is later than that time.
+    pub(crate) fn step(
         &mut self,
         up_to: i64,
+        budget: usize,
         deadline: impl Fn(u32) -> Option<i64>,
-        mut due: impl FnMut(u32, i64),
-    ) {
-        let last = tick_of(up_to);
-        let late = std::mem::take(&mut self.late);
-        self.give(late, up_to, &deadline, &mut due);
-        while let Some((level, bucket, start)) = self.earliest() {
-            if start > last {
-                break;
-            }
-            self.present = self.present.max(start);
-            let held = self.levels[level].as_mut().expect("occupied levels exist");
+        due: impl FnMut(u32, i64),
+    ) -> usize {
+        if !self.late.is_empty() {
+            let ids = take_some(&mut self.late, budget);
+            return self.give(ids, i64::MIN, deadline, due);
+        }
+        let Some((level, bucket, start)) = self.earliest().filter(|&(.., start)| start <= tick_of(up_to))
+        else {
+            self.present = self.present.max(tick_of(up_to).saturating_add(1));
+            return 0;
+        };
+        self.present = self.present.max(start);
+        let held = self.levels[level].as_mut().expect("occupied levels exist");
+        let ids = take_some(&mut held.buckets[bucket], budget);
+        if held.buckets[bucket].is_empty() {
             held.occupied &= !(1 << bucket);
-            let ids = std::mem::take(&mut held.buckets[bucket]);
             if level == 0 {
                 // Before the items are given: one whose tick is this one again must be late.
                 self.present = start.saturating_add(1);
             }
-            self.give(ids, up_to, &deadline, &mut due);
         }
-        self.present = self.present.max(last.saturating_add(1));
+        self.give(ids, deadline_of(start), deadline, due)
     }
 
     fn give(
         &mut self,
         ids: Vec<u32>,
         up_to: i64,
-        deadline: &impl Fn(u32) -> Option<i64>,
-        due: &mut impl FnMut(u32, i64),
-    ) {
-        self.items -= ids.len();
+        deadline: impl Fn(u32) -> Option<i64>,
+        mut due: impl FnMut(u32, i64),
+    ) -> usize {
+        let count = ids.len();
+        self.items -= count;
         for id in ids {
             match deadline(id) {
                 None => {}
@@ -124,6 +129,7 @@ impl Wheel {
                 Some(at) => self.insert(id, at),
             }
         }
+        count
     }
 
     /// Ids of all items that `up_to` would drain, duplicates and stale ones included.
@@ -189,6 +195,14 @@ impl Wheel {
     }
 }
 
+/// At most `budget` ids, and all of them without a copy when there are no more.
+fn take_some(ids: &mut Vec<u32>, budget: usize) -> Vec<u32> {
+    if ids.len() <= budget {
+        return std::mem::take(ids);
+    }
+    ids.split_off(ids.len() - budget)
+}
+
 /// Order-preserving: the earliest i64 is tick 0.
 fn tick_of(deadline: i64) -> u64 {
     deadline as u64 ^ 1 << 63
@@ -205,6 +219,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Wheel {
+        /// Everything that is due by `up_to`, a few items at a time.
+        fn drain(
+            &mut self,
+            up_to: i64,
+            deadline: impl Fn(u32) -> Option<i64>,
+            mut due: impl FnMut(u32, i64),
+        ) {
+            while self.step(up_to, 3, &deadline, &mut due) > 0 {}
+        }
+    }
 
     #[test]
     fn deadlines_at_both_ends_of_time_are_kept() {

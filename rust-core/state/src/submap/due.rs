@@ -7,19 +7,36 @@ use crate::eviction::Removal;
 /// Stale wheel items that are tolerated beside twice the live ones.
 const STALE_ITEMS: usize = 1024;
 
+/// Whether an entry is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Yes: the last of `ready`.
+    Yes,
+    /// None.
+    No,
+    /// The look into the wheel has used its budget up: ask again.
+    Later,
+}
+
 impl SubMap {
     /// Removes entries that replicas remove by `up_to`, earliest (deadline, key) first, until
-    /// `removed` has grown by `limit`. Those that a clear had hidden go to `swept`, uncounted: a
-    /// restored replica no longer has them.
+    /// `removed` has grown by `limit` or `looks` wheel items were looked at; says whether there are
+    /// more. Those that a clear had hidden go to `swept`, uncounted: a restored replica no longer
+    /// has them.
     pub(crate) fn expire(
         &mut self,
         up_to: i64,
         limit: usize,
+        mut looks: usize,
         removed: &mut Vec<EntryRef>,
         swept: &mut Vec<EntryRef>,
-    ) {
+    ) -> Due {
         let end = removed.len() + limit;
-        while removed.len() < end && self.is_due(up_to, swept) {
+        loop {
+            let due = self.is_due(up_to, &mut looks, swept);
+            if due != Due::Yes || removed.len() == end {
+                return due;
+            }
             let (_, ready) = self.ready.pop().expect("something is due");
             removed.push(self.remove(ready.id(), Removal::Gone));
         }
@@ -27,12 +44,28 @@ impl SubMap {
 
     /// Whether an entry is to be removed by `up_to`; the earliest is then the last of `ready`.
     /// Takes cleared ones that come before it out.
-    pub(crate) fn is_due(&mut self, up_to: i64, swept: &mut Vec<EntryRef>) -> bool {
-        self.drain(up_to);
-        while let Some((deadline, entry)) = self.ready.last() {
-            if *deadline > up_to {
-                return false;
+    fn is_due(&mut self, up_to: i64, looks: &mut usize, swept: &mut Vec<EntryRef>) -> Due {
+        loop {
+            // What is ready is in order only against what has left the wheel.
+            let in_wheel = self.wheel.next().unwrap_or(i64::MAX);
+            let newest = self
+                .unsorted
+                .or_else(|| self.ready.last().map(|(deadline, _)| *deadline));
+            if in_wheel <= up_to && newest.is_none_or(|newest| in_wheel <= newest) {
+                if *looks == 0 {
+                    return Due::Later;
+                }
+                *looks -= self.look(up_to, *looks);
+                continue;
             }
+            if in_wheel > up_to {
+                // Nothing to take out: only the wheel's present moves on.
+                self.look(up_to, 1);
+            }
+            self.sort_ready();
+            let Some((deadline, entry)) = self.ready.last().filter(|(deadline, _)| *deadline <= up_to) else {
+                return Due::No;
+            };
             let id = entry.id();
             let Some(now) = self.slab.get(id).filter(|now| now.is_timed()) else {
                 self.ready.pop();
@@ -41,7 +74,7 @@ impl SubMap {
             let removed_from = self.removed_from(now);
             if now.is_same(entry) && removed_from == *deadline {
                 if !self.is_cleared(entry) {
-                    return true;
+                    return Due::Yes;
                 }
                 self.ready.pop();
                 swept.push(self.remove(id, Removal::Gone));
@@ -50,16 +83,13 @@ impl SubMap {
             // It lives longer than it did when it was drained.
             self.ready.pop();
             self.wheel.insert(id, removed_from);
-            if removed_from <= up_to {
-                self.drain(up_to);
-            }
         }
-        false
     }
 
     /// Has `visit` see every entry that is to be removed by `now`.
     pub(crate) fn due(&mut self, now: i64, mut visit: impl FnMut(&EntryRef)) {
-        self.drain(now);
+        while self.look(now, usize::MAX) > 0 {}
+        self.sort_ready();
         let (slab, wheel, grace) = (&self.slab, &mut self.wheel, self.traits.grace_ms);
         let cleared = self.cleared_through;
         self.ready.retain(|(deadline, entry)| {
@@ -108,26 +138,40 @@ impl SubMap {
 
     /// A lower bound of the time at which [`Self::due`] finds something.
     pub(crate) fn next_due(&self) -> i64 {
-        let ready = self.ready.last().map_or(i64::MAX, |(deadline, _)| *deadline);
+        let ready = if self.unsorted.is_some() {
+            i64::MIN
+        } else {
+            self.ready.last().map_or(i64::MAX, |(deadline, _)| *deadline)
+        };
         ready.min(self.wheel.next().unwrap_or(i64::MAX))
     }
 
-    fn drain(&mut self, up_to: i64) {
-        let before = self.ready.len();
+    /// Looks at up to `budget` items of the wheel that come by `up_to`; how many there were.
+    fn look(&mut self, up_to: i64, budget: usize) -> usize {
         let (slab, ready, grace) = (&self.slab, &mut self.ready, self.traits.grace_ms);
-        self.wheel.drain(
+        let unsorted = &mut self.unsorted;
+        self.wheel.step(
             up_to,
+            budget,
             |id| {
                 let entry = slab.get(id).filter(|entry| entry.is_timed())?;
                 Some(entry.removed_from(grace))
             },
-            |id, deadline| ready.push((deadline, slab.entry(id).clone())),
-        );
-        if ready.len() > before {
-            ready
-                .sort_unstable_by(|(a, left), (b, right)| b.cmp(a).then_with(|| right.key().cmp(left.key())));
-            ready.dedup_by(|(a, left), (b, right)| a == b && left.is_same(right));
+            |id, deadline| {
+                *unsorted = Some(unsorted.map_or(deadline, |newest| newest.max(deadline)));
+                ready.push((deadline, slab.entry(id).clone()));
+            },
+        )
+    }
+
+    fn sort_ready(&mut self) {
+        if self.unsorted.take().is_none() {
+            return;
         }
+        self.ready
+            .sort_unstable_by(|(a, left), (b, right)| b.cmp(a).then_with(|| right.key().cmp(left.key())));
+        self.ready
+            .dedup_by(|(a, left), (b, right)| a == b && left.is_same(right));
     }
 
     pub(super) fn schedule(&mut self, entry: &EntryRef, already: i64) {
@@ -145,6 +189,7 @@ impl SubMap {
         }
         self.wheel.clear();
         self.ready.clear();
+        self.unsorted = None;
         for entry in self.slab.iter().filter(|entry| entry.is_timed()) {
             let deadline = entry.removed_from(self.traits.grace_ms);
             self.wheel.insert(entry.id(), deadline);
