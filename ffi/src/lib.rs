@@ -121,17 +121,23 @@ pub unsafe fn hf_submit(client: u64, requests: *const HfRequest, count: u32, rep
     let guard = CLIENTS.get(client);
     for index in 0..count as usize {
         // SAFETY: the caller promises `count` elements in both arrays.
-        let (request, reply) = unsafe { (&*requests.add(index), replies.add(index)) };
-        let answer = match guard.as_ref() {
+        let request = unsafe { &*requests.add(index) };
+        // SAFETY: as above; the reply is written before it is read.
+        let reply = unsafe {
+            let reply = replies.add(index);
+            reply.write(replies::empty(request.ticket));
+            &mut *reply
+        };
+        match guard.as_ref() {
             Some(open) => {
                 // SAFETY: the caller promises the request's pointers.
-                catch_unwind(AssertUnwindSafe(|| unsafe { open.submit(request) }))
-                    .unwrap_or_else(|panic| replies::panicked(request.ticket, panic.as_ref()))
+                let run = catch_unwind(AssertUnwindSafe(|| unsafe { open.submit(request, reply) }));
+                if let Err(panic) = run {
+                    *reply = replies::panicked(request.ticket, panic.as_ref());
+                }
             }
-            None => replies::closed(request.ticket),
-        };
-        // SAFETY: as above.
-        unsafe { reply.write(answer) };
+            None => *reply = replies::closed(request.ticket),
+        }
     }
     if guard.is_some() {
         HfStatus::Ok as u32

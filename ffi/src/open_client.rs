@@ -67,15 +67,17 @@ impl OpenClient {
         ))
     }
 
-    /// Runs one request.
+    /// Runs one request and fills its reply, which comes empty, in place.
     ///
     /// # Safety
     /// The request's pointers are readable (`room`: writable) for their lengths or null.
-    pub(crate) unsafe fn submit(&self, raw: &HfRequest) -> HfReply {
+    #[inline]
+    pub(crate) unsafe fn submit(&self, raw: &HfRequest, reply: &mut HfReply) {
         // SAFETY: as promised by the caller.
         let request = unsafe { Request::new(raw) };
-        self.run(&request)
-            .unwrap_or_else(|error| replies::failure(raw.ticket, &error))
+        if let Err(error) = self.run(&request, reply) {
+            *reply = replies::failure(raw.ticket, &error);
+        }
     }
 
     /// Answers a request with its own key, in the way that `mode` says.
@@ -150,7 +152,8 @@ impl OpenClient {
         self.completions.close();
     }
 
-    fn run(&self, request: &Request<'_>) -> Result<HfReply, Error> {
+    #[inline]
+    fn run(&self, request: &Request<'_>, reply: &mut HfReply) -> Result<(), Error> {
         let client = self.client.as_ref().ok_or_else(|| {
             Error::new(
                 Code::InvalidArgument,
@@ -159,21 +162,18 @@ impl OpenClient {
         })?;
         let raw = request.raw;
         match requests::op(raw.op)? {
-            HfOp::OpenStore => open_store(client, request),
+            HfOp::OpenStore => *reply = open_store(client, request)?,
             HfOp::AdvanceClock => {
                 let by_ms = u64::try_from(raw.delta).map_err(|_| {
                     let message = format!("a clock does not go back: advanced by {} ms", raw.delta);
                     Error::new(Code::InvalidArgument, message)
                 })?;
-                let now = client.node().advance_clock(by_ms)?;
-                Ok(HfReply {
-                    number: now.0,
-                    ..replies::empty(raw.ticket)
-                })
+                reply.number = client.node().advance_clock(by_ms)?.0;
             }
-            HfOp::Echo => Err(Error::new(Code::InvalidArgument, "Echo is asked for by hf_echo")),
-            op => client.with_store(raw.store, |store| in_store(store, op, request)),
+            HfOp::Echo => return Err(Error::new(Code::InvalidArgument, "Echo is asked for by hf_echo")),
+            op => client.with_store(raw.store, |store| in_store(store, op, request, reply))?,
         }
+        Ok(())
     }
 }
 
@@ -204,46 +204,30 @@ fn open_store(client: &Client, request: &Request<'_>) -> Result<HfReply, Error> 
     })
 }
 
-fn in_store(store: &Store, op: HfOp, request: &Request<'_>) -> Result<HfReply, Error> {
-    let raw = request.raw;
-    let ticket = raw.ticket;
+fn in_store(store: &Store, op: HfOp, request: &Request<'_>, reply: &mut HfReply) -> Result<(), Error> {
     match op {
-        HfOp::Get => get(store, request),
-        HfOp::Exists | HfOp::Refresh => {
-            let mut reply = replies::empty(ticket);
-            if op == HfOp::Refresh {
-                return change(store, op, request);
-            }
-            store.get(request.key(), false, &mut |entry| {
-                describe_entry(&mut reply, entry)
-            })?;
-            Ok(reply)
+        HfOp::Get => return get(store, request, reply),
+        HfOp::Exists => {
+            store.get(request.key(), false, &mut |entry| describe_entry(reply, entry))?;
         }
-        HfOp::Put | HfOp::Delete | HfOp::SetExpiry | HfOp::Increment => change(store, op, request),
-        HfOp::GetMany => get_many(store, request),
-        HfOp::Batch => batch(store, request),
-        HfOp::Count => {
-            let count = store.count(&request.range())?;
-            Ok(HfReply {
-                number: signed(count),
-                ..replies::empty(ticket)
-            })
+        HfOp::Put | HfOp::Delete | HfOp::Refresh | HfOp::SetExpiry | HfOp::Increment => {
+            *reply = change(store, op, request)?;
         }
+        HfOp::GetMany => *reply = get_many(store, request)?,
+        HfOp::Batch => *reply = batch(store, request)?,
+        HfOp::Count => reply.number = signed(store.count(&request.range())?),
         HfOp::Clear => {
             let (removed, version) = store.clear(&request.range())?;
-            Ok(HfReply {
-                number: signed(removed),
-                version,
-                ..replies::empty(ticket)
-            })
+            (reply.number, reply.version) = (signed(removed), version);
         }
-        HfOp::Scan => scan(store, request),
-        HfOp::Stats => Ok(stats(store, ticket)),
-        HfOp::OpenStore | HfOp::AdvanceClock | HfOp::Echo => Err(Error::new(
-            Code::InvalidArgument,
-            "this operation is not one of a store",
-        )),
+        HfOp::Scan => *reply = scan(store, request)?,
+        HfOp::Stats => *reply = stats(store, request.raw.ticket),
+        HfOp::OpenStore | HfOp::AdvanceClock | HfOp::Echo => {
+            let message = "this operation is not one of a store";
+            return Err(Error::new(Code::InvalidArgument, message));
+        }
     }
+    Ok(())
 }
 
 fn signed(count: u64) -> i64 {
@@ -271,23 +255,22 @@ fn fill_room(reply: &mut HfReply, raw: &HfRequest, value: &[u8]) -> bool {
 }
 
 #[inline]
-fn get(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
+fn get(store: &Store, request: &Request<'_>, reply: &mut HfReply) -> Result<(), Error> {
     let raw = request.raw;
-    let mut reply = replies::empty(raw.ticket);
     let mut shared = None;
     let slide = !request.has(HF_REQUEST_NO_SLIDE);
     let with_value = !request.has(HF_REQUEST_METADATA_ONLY);
     store.get(request.key(), slide, &mut |entry| {
-        describe_entry(&mut reply, entry);
-        if with_value && !fill_room(&mut reply, raw, entry.value()) {
+        describe_entry(reply, entry);
+        if with_value && !fill_room(reply, raw, entry.value()) {
             shared = Some(entry.share());
         }
     })?;
     if let Some(entry) = shared {
         // Behind the entry's lock: the table of releases has one of its own.
-        replies::share_value(&mut reply, entry);
+        replies::share_value(reply, entry);
     }
-    Ok(reply)
+    Ok(())
 }
 
 fn change(store: &Store, op: HfOp, request: &Request<'_>) -> Result<HfReply, Error> {
@@ -427,7 +410,8 @@ fn batch(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
         };
         // SAFETY: the caller of `submit` promised the pointers of all items.
         let alone = unsafe { Request::new(&alone) };
-        let reply = requests::op(item.op)
+        let mut reply = replies::empty(0);
+        let done = requests::op(item.op)
             .and_then(|op| match op {
                 HfOp::Get | HfOp::Exists | HfOp::Put | HfOp::Delete | HfOp::Refresh => Ok(op),
                 HfOp::SetExpiry | HfOp::Increment => Ok(op),
@@ -441,9 +425,11 @@ fn batch(store: &Store, request: &Request<'_>) -> Result<HfReply, Error> {
                 if builder.room_left() < store.max_value() as usize {
                     return Err(reply_too_large());
                 }
-                in_store(store, op, &alone)
-            })
-            .unwrap_or_else(|error| replies::failure(0, &error));
+                in_store(store, op, &alone, &mut reply)
+            });
+        if let Err(error) = done {
+            reply = replies::failure(0, &error);
+        }
         push_reply(&mut builder, &reply);
     }
     Ok(builder.finish(request.raw.ticket))
