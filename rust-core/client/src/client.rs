@@ -37,10 +37,17 @@ impl Client {
             store,
             settings,
         } = ConnectionString::parse(text, explicit)?;
-        if let Topology::Hosts { .. } = topology {
+        if let Topology::Hosts { endpoints, .. } = &topology {
             return Err(Error::new(
                 Code::Unsupported,
-                "this version has no remote connections yet: use holdfast://embedded/STORE",
+                format!(
+                    "'{}' names a server and this version runs embedded only: write holdfast://embedded/STORE",
+                    endpoints
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(",")
+                ),
             ));
         }
         let node = host.open(&settings.node)?;

@@ -15,7 +15,10 @@ impl From<StateError> for Error {
         match error {
             StateError::StoreFull { needed, limit } => {
                 let limit = bytes_text(limit);
-                let message = format!("the store would hold {needed} bytes: its max-memory is {limit}");
+                let message = format!(
+                    "the store would hold {needed} bytes: its max-memory is {limit}; raise it, delete entries, or \
+                     use a store of class cache, which evicts"
+                );
                 Error::new(Code::StoreFull, message)
             }
             StateError::CounterOutOfBounds {
@@ -25,7 +28,7 @@ impl From<StateError> for Error {
                 maximum,
             } => {
                 let message =
-                    format!("the counter is {value}: adding {delta} would leave {minimum} to {maximum}");
+                    format!("the counter is {value}: adding {delta} would go outside {minimum} to {maximum}");
                 Error::new(Code::CounterOutOfBounds, message)
             }
             StateError::KeyEmpty => Error::new(Code::InvalidKey, "the key is empty"),
@@ -39,7 +42,9 @@ impl From<StateError> for Error {
                 let contradictions = contradictions(&asked, &defined);
                 Error::new(
                     Code::StoreConflict,
-                    format!("the store exists with {contradictions}"),
+                    format!(
+                        "the store exists with {contradictions}; leave that setting out, or use another store name"
+                    ),
                 )
             }
             // The session had its outcome and asks again: what became of the change is no longer known here.
@@ -48,7 +53,10 @@ impl From<StateError> for Error {
             }
             StateError::WrongSlot { .. } => Error::new(Code::WrongSlot, error.to_string()),
             StateError::StoreNotReady { .. } => Error::new(Code::StoreNotReady, error.to_string()),
-            StateError::NotANumber => Error::new(Code::NotANumber, error.to_string()),
+            StateError::NotANumber => Error::new(
+                Code::NotANumber,
+                "the value is not the decimal text of a 64-bit integer; delete it or count under another key",
+            ),
             StateError::TtlOutOfRange { .. } => Error::new(Code::InvalidTtl, error.to_string()),
             StateError::SessionExpired => Error::new(Code::SessionExpired, error.to_string()),
             StateError::SessionWindowFull { .. } => Error::new(Code::ResourceExhausted, error.to_string()),
@@ -137,7 +145,7 @@ mod tests {
             error.message,
             "the store exists with class cache, not coordination and max-memory 64MiB, not 128MiB and \
              eviction s3-fifo, not none and default-ttl none, not 5000ms and max-value 4MiB, not 1000B and \
-             hash-tags off, not on"
+             hash-tags off, not on; leave that setting out, or use another store name"
         );
         let asked = StoreSettingsGiven {
             max_memory: Some(1 << 20),
@@ -147,7 +155,8 @@ mod tests {
             asked: Box::new(asked),
             defined: Box::new(defined),
         });
-        assert_eq!(error.message, "the store exists with max-memory 64MiB, not 1MiB");
+        let conflict = "the store exists with max-memory 64MiB, not 1MiB; leave";
+        assert!(error.message.starts_with(conflict), "{}", error.message);
     }
 
     #[test]
@@ -162,7 +171,8 @@ mod tests {
         );
         assert_eq!(
             error.message,
-            "the store would hold 70000000 bytes: its max-memory is 64MiB"
+            "the store would hold 70000000 bytes: its max-memory is 64MiB; raise it, delete entries, or use a \
+             store of class cache, which evicts"
         );
 
         let error = Error::from(StateError::CounterOutOfBounds {
@@ -175,7 +185,10 @@ mod tests {
             (error.code, error.outcome),
             (Code::CounterOutOfBounds, Outcome::NotApplied)
         );
-        assert_eq!(error.message, "the counter is 9: adding 2 would leave 0 to 10");
+        assert_eq!(
+            error.message,
+            "the counter is 9: adding 2 would go outside 0 to 10"
+        );
     }
 
     #[test]

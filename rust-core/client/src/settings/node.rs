@@ -64,7 +64,9 @@ impl NodeSettings {
         let contradictions = contradictions.join(" and ");
         Err(Error::new(
             Code::NodeConflict,
-            format!("{node} runs with {contradictions}"),
+            format!(
+                "{node} runs with {contradictions}; leave that out, or add node=NAME for a node of your own"
+            ),
         ))
     }
 

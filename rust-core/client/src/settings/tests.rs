@@ -288,14 +288,16 @@ fn only_what_an_opener_gave_contradicts_the_node() {
     assert_eq!(error.code, Code::NodeConflict);
     assert_eq!(
         error.message,
-        "node 'a' runs with clock system, not manual and memory-limit 1GiB, not 2GiB"
+        "node 'a' runs with clock system, not manual and memory-limit 1GiB, not 2GiB; leave that out, or add \
+         node=NAME for a node of your own"
     );
     let error = node(&[("clock", "system")])
         .check_against(Clock::Manual, GIB)
         .unwrap_err();
     assert_eq!(
         error.message,
-        "the process's shared node runs with clock manual, not system"
+        "the process's shared node runs with clock manual, not system; leave that out, or add node=NAME for \
+         a node of your own"
     );
 }
 
