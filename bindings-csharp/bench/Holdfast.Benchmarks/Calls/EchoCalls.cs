@@ -55,7 +55,7 @@ internal sealed unsafe class EchoCalls : IDisposable
     /// <summary>The same through all that a verb of the client goes through.</summary>
     internal long InlineThroughClient(string key)
     {
-        var operation = new Operation(Op.Echo, key, default) { EchoMode = EchoMode.Inline };
+        var operation = new Operation { Op = Op.Echo, Key = key, EchoMode = EchoMode.Inline };
         operation.Request.delta = 42;
         var reader = default(NumberReader);
         return _client.Call<long, NumberReader>(ref operation, ref reader, CancellationToken.None);
@@ -64,7 +64,7 @@ internal sealed unsafe class EchoCalls : IDisposable
     /// <summary>An echo that the client's I/O thread completes later.</summary>
     internal ValueTask<long> Deferred(string key, long number)
     {
-        var operation = new Operation(Op.Echo, key, default) { EchoMode = EchoMode.Deferred };
+        var operation = new Operation { Op = Op.Echo, Key = key, EchoMode = EchoMode.Deferred };
         operation.Request.delta = number;
         var reader = default(NumberReader);
         return _client.CallAsync<long, NumberReader>(ref operation, ref reader, default, CancellationToken.None);

@@ -18,7 +18,7 @@ public partial class HoldfastClient
     /// </exception>
     public virtual long Increment(HoldfastKey key, long delta = 1, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginIncrement(key, delta, null);
+        BeginIncrement(key, delta, null, out Operation operation);
         return Send<long, CounterValueReader>(ref operation, default, cancellationToken);
     }
 
@@ -34,7 +34,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginIncrement(key, delta, options);
+        BeginIncrement(key, delta, options, out Operation operation);
         return Send<CounterResult, CounterReader>(ref operation, default, cancellationToken);
     }
 
@@ -44,7 +44,7 @@ public partial class HoldfastClient
         long delta = 1,
         CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginIncrement(key, delta, null);
+        BeginIncrement(key, delta, null, out Operation operation);
         return SendAsync<long, CounterValueReader>(ref operation, default, cancellationToken);
     }
 
@@ -56,7 +56,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginIncrement(key, delta, options);
+        BeginIncrement(key, delta, options, out Operation operation);
         return SendAsync<CounterResult, CounterReader>(ref operation, default, cancellationToken);
     }
 
@@ -73,7 +73,7 @@ public partial class HoldfastClient
     /// </exception>
     public virtual long Decrement(HoldfastKey key, long delta = 1, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginIncrement(key, Negated(delta), null);
+        BeginIncrement(key, Negated(delta), null, out Operation operation);
         return Send<long, CounterValueReader>(ref operation, default, cancellationToken);
     }
 
@@ -89,7 +89,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginIncrement(key, Negated(delta), options);
+        BeginIncrement(key, Negated(delta), options, out Operation operation);
         return Send<CounterResult, CounterReader>(ref operation, default, cancellationToken);
     }
 
@@ -99,7 +99,7 @@ public partial class HoldfastClient
         long delta = 1,
         CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginIncrement(key, Negated(delta), null);
+        BeginIncrement(key, Negated(delta), null, out Operation operation);
         return SendAsync<long, CounterValueReader>(ref operation, default, cancellationToken);
     }
 
@@ -111,7 +111,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginIncrement(key, Negated(delta), options);
+        BeginIncrement(key, Negated(delta), options, out Operation operation);
         return SendAsync<CounterResult, CounterReader>(ref operation, default, cancellationToken);
     }
 
@@ -119,10 +119,13 @@ public partial class HoldfastClient
         ? -delta
         : throw new ArgumentOutOfRangeException(nameof(delta), delta, "The amount to subtract has no 64-bit negation.");
 
-    private Operation BeginIncrement(scoped in HoldfastKey key, long delta, IncrementOptions? options)
+    private void BeginIncrement(
+        scoped in HoldfastKey key,
+        long delta,
+        IncrementOptions? options,
+        out Operation operation)
     {
-        Operation operation = Begin(Op.Increment, key, options);
+        Begin(Op.Increment, key, options, out operation);
         HoldfastBatch.WriteIncrement(ref operation.Request, delta, options, TimeProvider);
-        return operation;
     }
 }

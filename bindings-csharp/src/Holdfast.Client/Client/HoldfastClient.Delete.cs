@@ -10,7 +10,7 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual bool Delete(HoldfastKey key, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         return Send<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
@@ -21,14 +21,14 @@ public partial class HoldfastClient
     public virtual bool Delete(HoldfastKey key, RequestOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Delete, key, options);
+        Begin(Op.Delete, key, options, out Operation operation);
         return Send<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
     /// <inheritdoc cref="Delete(HoldfastKey, CancellationToken)"/>
     public virtual ValueTask<bool> DeleteAsync(HoldfastKey key, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         return SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
@@ -39,7 +39,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Delete, key, options);
+        Begin(Op.Delete, key, options, out Operation operation);
         return SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
@@ -50,7 +50,7 @@ public partial class HoldfastClient
     /// <exception cref="HoldfastException">The entry has another version: <see cref="HoldfastErrorCode.VersionMismatch"/>.</exception>
     public virtual bool Delete(HoldfastKey key, long version, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         operation.Request.version = version;
         operation.Add(RequestFlags.IfVersion);
         return Send<bool, DeletedReader>(ref operation, new DeletedReader(key, version), cancellationToken);
@@ -68,7 +68,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Delete, key, options);
+        Begin(Op.Delete, key, options, out Operation operation);
         operation.Request.version = version;
         operation.Add(RequestFlags.IfVersion);
         return Send<bool, DeletedReader>(ref operation, new DeletedReader(key, version), cancellationToken);
@@ -80,7 +80,7 @@ public partial class HoldfastClient
         long version,
         CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         operation.Request.version = version;
         operation.Add(RequestFlags.IfVersion);
         return SendAsync<bool, DeletedReader>(ref operation, new DeletedReader(key, version), cancellationToken);
@@ -94,7 +94,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Delete, key, options);
+        Begin(Op.Delete, key, options, out Operation operation);
         operation.Request.version = version;
         operation.Add(RequestFlags.IfVersion);
         return SendAsync<bool, DeletedReader>(ref operation, new DeletedReader(key, version), cancellationToken);
@@ -106,7 +106,7 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual bool TryDelete(HoldfastKey key, long version, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         operation.Request.version = version;
         operation.Add(RequestFlags.IfVersion);
         return Send<bool, AppliedReader>(ref operation, default, cancellationToken);
@@ -124,7 +124,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Delete, key, options);
+        Begin(Op.Delete, key, options, out Operation operation);
         operation.Request.version = version;
         operation.Add(RequestFlags.IfVersion);
         return Send<bool, AppliedReader>(ref operation, default, cancellationToken);
@@ -136,7 +136,7 @@ public partial class HoldfastClient
         long version,
         CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         operation.Request.version = version;
         operation.Add(RequestFlags.IfVersion);
         return SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken);
@@ -150,7 +150,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Delete, key, options);
+        Begin(Op.Delete, key, options, out Operation operation);
         operation.Request.version = version;
         operation.Add(RequestFlags.IfVersion);
         return SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken);
@@ -162,7 +162,7 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual Lookup<T> GetAndDelete<T>(HoldfastKey key, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         operation.Add(RequestFlags.ReturnPrevious);
         return Send<Lookup<T>, PreviousReader<T>>(ref operation, new PreviousReader<T>(Context, key, null), cancellationToken);
     }
@@ -177,7 +177,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Delete, key, options);
+        Begin(Op.Delete, key, options, out Operation operation);
         operation.Add(RequestFlags.ReturnPrevious);
         return Send<Lookup<T>, PreviousReader<T>>(ref operation, new PreviousReader<T>(Context, key, null), cancellationToken);
     }
@@ -187,7 +187,7 @@ public partial class HoldfastClient
         HoldfastKey key,
         CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         operation.Add(RequestFlags.ReturnPrevious);
         return SendAsync<Lookup<T>, PreviousReader<T>>(ref operation, new PreviousReader<T>(Context, key, null), cancellationToken);
     }
@@ -199,7 +199,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Delete, key, options);
+        Begin(Op.Delete, key, options, out Operation operation);
         operation.Add(RequestFlags.ReturnPrevious);
         return SendAsync<Lookup<T>, PreviousReader<T>>(ref operation, new PreviousReader<T>(Context, key, null), cancellationToken);
     }

@@ -10,7 +10,7 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual bool Touch(HoldfastKey key, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Refresh, key, null);
+        Begin(Op.Refresh, key, null, out Operation operation);
         return Send<bool, FoundReader>(ref operation, default, cancellationToken);
     }
 
@@ -21,14 +21,14 @@ public partial class HoldfastClient
     public virtual bool Touch(HoldfastKey key, RequestOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Refresh, key, options);
+        Begin(Op.Refresh, key, options, out Operation operation);
         return Send<bool, FoundReader>(ref operation, default, cancellationToken);
     }
 
     /// <inheritdoc cref="Touch(HoldfastKey, CancellationToken)"/>
     public virtual ValueTask<bool> TouchAsync(HoldfastKey key, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Refresh, key, null);
+        Begin(Op.Refresh, key, null, out Operation operation);
         return SendAsync<bool, FoundReader>(ref operation, default, cancellationToken);
     }
 
@@ -39,7 +39,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Refresh, key, options);
+        Begin(Op.Refresh, key, options, out Operation operation);
         return SendAsync<bool, FoundReader>(ref operation, default, cancellationToken);
     }
 
@@ -49,7 +49,7 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual bool Expire(HoldfastKey key, TimeSpan ttl, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginExpire(key, Expiry.OfTtl(ttl, nameof(ttl)), null);
+        BeginExpire(key, Expiry.OfTtl(ttl, nameof(ttl)), null, out Operation operation);
         return Send<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
@@ -60,14 +60,14 @@ public partial class HoldfastClient
     public virtual bool Expire(HoldfastKey key, ExpiryOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginExpire(key, options.Resolve(TimeProvider), options);
+        BeginExpire(key, options.Resolve(TimeProvider), options, out Operation operation);
         return Send<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
     /// <inheritdoc cref="Expire(HoldfastKey, TimeSpan, CancellationToken)"/>
     public virtual ValueTask<bool> ExpireAsync(HoldfastKey key, TimeSpan ttl, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginExpire(key, Expiry.OfTtl(ttl, nameof(ttl)), null);
+        BeginExpire(key, Expiry.OfTtl(ttl, nameof(ttl)), null, out Operation operation);
         return SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
@@ -78,7 +78,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginExpire(key, options.Resolve(TimeProvider), options);
+        BeginExpire(key, options.Resolve(TimeProvider), options, out Operation operation);
         return SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
@@ -87,7 +87,7 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual bool Persist(HoldfastKey key, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.SetExpiry, key, null);
+        Begin(Op.SetExpiry, key, null, out Operation operation);
         return Send<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
@@ -98,14 +98,14 @@ public partial class HoldfastClient
     public virtual bool Persist(HoldfastKey key, RequestOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.SetExpiry, key, options);
+        Begin(Op.SetExpiry, key, options, out Operation operation);
         return Send<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
     /// <inheritdoc cref="Persist(HoldfastKey, CancellationToken)"/>
     public virtual ValueTask<bool> PersistAsync(HoldfastKey key, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.SetExpiry, key, null);
+        Begin(Op.SetExpiry, key, null, out Operation operation);
         return SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
@@ -116,14 +116,17 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.SetExpiry, key, options);
+        Begin(Op.SetExpiry, key, options, out Operation operation);
         return SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
-    private Operation BeginExpire(scoped in HoldfastKey key, scoped in Expiry expiry, RequestOptions? options)
+    private void BeginExpire(
+        scoped in HoldfastKey key,
+        scoped in Expiry expiry,
+        RequestOptions? options,
+        out Operation operation)
     {
-        Operation operation = Begin(Op.SetExpiry, key, options);
+        Begin(Op.SetExpiry, key, options, out operation);
         expiry.WriteTo(ref operation.Request);
-        return operation;
     }
 }

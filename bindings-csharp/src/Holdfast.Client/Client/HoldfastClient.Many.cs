@@ -139,7 +139,7 @@ public partial class HoldfastClient
         (HoldfastKey Key, BatchOperation Operation)[] asked,
         CancellationToken cancellationToken)
     {
-        var operation = new Operation(Op.Batch) { Items = items };
+        var operation = new Operation { Op = Op.Batch, Items = items };
         return Send<IReadOnlyList<BatchResult>, BatchReader>(
             ref operation, new BatchReader(Context, asked), cancellationToken);
     }
@@ -149,7 +149,7 @@ public partial class HoldfastClient
         (HoldfastKey Key, BatchOperation Operation)[] asked,
         CancellationToken cancellationToken)
     {
-        var operation = new Operation(Op.Batch) { Items = items };
+        var operation = new Operation { Op = Op.Batch, Items = items };
         return SendAsync<IReadOnlyList<BatchResult>, BatchReader>(
             ref operation, new BatchReader(Context, asked), cancellationToken);
     }
@@ -189,7 +189,7 @@ public partial class HoldfastClient
     {
         HoldfastKey[] asked = [.. keys ?? throw new ArgumentNullException(nameof(keys))];
         using RequestItems items = ItemsOf(asked);
-        Operation operation = Begin(Op.GetMany, default, options);
+        Begin(Op.GetMany, default, options, out Operation operation);
         operation.Items = items;
         return Send<IReadOnlyList<Lookup<T>>, GetManyReader<T>>(
             ref operation, new GetManyReader<T>(Context, asked, typeInfo), cancellationToken);
@@ -203,7 +203,7 @@ public partial class HoldfastClient
     {
         HoldfastKey[] asked = [.. keys ?? throw new ArgumentNullException(nameof(keys))];
         using RequestItems items = ItemsOf(asked);
-        Operation operation = Begin(Op.GetMany, default, options);
+        Begin(Op.GetMany, default, options, out Operation operation);
         operation.Items = items;
         return SendAsync<IReadOnlyList<Lookup<T>>, GetManyReader<T>>(
             ref operation, new GetManyReader<T>(Context, asked, typeInfo), cancellationToken);

@@ -9,14 +9,14 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual StoreStats Stats(CancellationToken cancellationToken = default)
     {
-        var operation = new Operation(Op.Stats);
+        var operation = new Operation { Op = Op.Stats };
         return Send<StoreStats, StatsReader>(ref operation, default, cancellationToken);
     }
 
     /// <inheritdoc cref="Stats(CancellationToken)"/>
     public virtual ValueTask<StoreStats> StatsAsync(CancellationToken cancellationToken = default)
     {
-        var operation = new Operation(Op.Stats);
+        var operation = new Operation { Op = Op.Stats };
         return SendAsync<StoreStats, StatsReader>(ref operation, default, cancellationToken);
     }
 
@@ -29,22 +29,22 @@ public partial class HoldfastClient
     /// <exception cref="HoldfastException">The clock is not manual: <see cref="HoldfastErrorCode.ClockNotManual"/>.</exception>
     public virtual void AdvanceClock(TimeSpan duration, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginAdvance(duration);
+        BeginAdvance(duration, out Operation operation);
         Send<long, NumberReader>(ref operation, default, cancellationToken);
     }
 
     /// <inheritdoc cref="AdvanceClock(TimeSpan, CancellationToken)"/>
     public virtual ValueTask AdvanceClockAsync(TimeSpan duration, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginAdvance(duration);
+        BeginAdvance(duration, out Operation operation);
         return WithoutResult(SendAsync<long, NumberReader>(ref operation, default, cancellationToken));
     }
 
-    private static Operation BeginAdvance(TimeSpan duration)
+    private static void BeginAdvance(TimeSpan duration, out Operation operation)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(duration, TimeSpan.Zero);
-        var operation = new Operation(Op.AdvanceClock);
+        operation = default;
+        operation.Op = Op.AdvanceClock;
         operation.Request.delta = Milliseconds.Ceiling(duration);
-        return operation;
     }
 }

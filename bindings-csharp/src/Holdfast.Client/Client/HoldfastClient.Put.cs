@@ -167,7 +167,7 @@ public partial class HoldfastClient
             value, stackalloc byte[EncodedValue.RoomLength], Context.Serializer, typeInfo);
         try
         {
-            scoped Operation operation = BeginPut(key, flags, version, options);
+            BeginPut(key, flags, version, options, out scoped Operation operation);
             operation.Payload = encoded.Bytes;
             return Send<TResult, TReader>(ref operation, reader, cancellationToken);
         }
@@ -192,7 +192,7 @@ public partial class HoldfastClient
         try
         {
             encoded = EncodedValue.Of(value, stackalloc byte[EncodedValue.RoomLength], Context.Serializer, typeInfo);
-            scoped Operation operation = BeginPut(key, flags, version, options);
+            BeginPut(key, flags, version, options, out scoped Operation operation);
             operation.Payload = encoded.Bytes;
             return SendAsync<TResult, TReader>(ref operation, reader, cancellationToken);
         }
@@ -206,9 +206,14 @@ public partial class HoldfastClient
         }
     }
 
-    private Operation BeginPut(scoped in HoldfastKey key, RequestFlags flags, long version, PutOptions? options)
+    private void BeginPut(
+        scoped in HoldfastKey key,
+        RequestFlags flags,
+        long version,
+        PutOptions? options,
+        out Operation operation)
     {
-        Operation operation = Begin(Op.Put, key, options);
+        Begin(Op.Put, key, options, out operation);
         operation.Request.version = version;
         if (options is not null)
         {
@@ -217,6 +222,5 @@ public partial class HoldfastClient
         }
 
         operation.Add(flags);
-        return operation;
     }
 }

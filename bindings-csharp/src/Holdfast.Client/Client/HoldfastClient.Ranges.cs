@@ -12,7 +12,7 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual long Count(KeyRange range = default, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginRange(Op.Count, range, null);
+        BeginRange(Op.Count, range, null, out Operation operation);
         return Send<long, NumberReader>(ref operation, default, cancellationToken);
     }
 
@@ -23,14 +23,14 @@ public partial class HoldfastClient
     public virtual long Count(KeyRange range, RequestOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginRange(Op.Count, range, options);
+        BeginRange(Op.Count, range, options, out Operation operation);
         return Send<long, NumberReader>(ref operation, default, cancellationToken);
     }
 
     /// <inheritdoc cref="Count(KeyRange, CancellationToken)"/>
     public virtual ValueTask<long> CountAsync(KeyRange range = default, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginRange(Op.Count, range, null);
+        BeginRange(Op.Count, range, null, out Operation operation);
         return SendAsync<long, NumberReader>(ref operation, default, cancellationToken);
     }
 
@@ -41,7 +41,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginRange(Op.Count, range, options);
+        BeginRange(Op.Count, range, options, out Operation operation);
         return SendAsync<long, NumberReader>(ref operation, default, cancellationToken);
     }
 
@@ -50,7 +50,7 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual long Clear(KeyRange range, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginRange(Op.Clear, range, null);
+        BeginRange(Op.Clear, range, null, out Operation operation);
         return Send<long, NumberReader>(ref operation, default, cancellationToken);
     }
 
@@ -61,14 +61,14 @@ public partial class HoldfastClient
     public virtual long Clear(KeyRange range, RequestOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginRange(Op.Clear, range, options);
+        BeginRange(Op.Clear, range, options, out Operation operation);
         return Send<long, NumberReader>(ref operation, default, cancellationToken);
     }
 
     /// <inheritdoc cref="Clear(KeyRange, CancellationToken)"/>
     public virtual ValueTask<long> ClearAsync(KeyRange range, CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginRange(Op.Clear, range, null);
+        BeginRange(Op.Clear, range, null, out Operation operation);
         return SendAsync<long, NumberReader>(ref operation, default, cancellationToken);
     }
 
@@ -79,7 +79,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = BeginRange(Op.Clear, range, options);
+        BeginRange(Op.Clear, range, options, out Operation operation);
         return SendAsync<long, NumberReader>(ref operation, default, cancellationToken);
     }
 
@@ -191,7 +191,7 @@ public partial class HoldfastClient
         JsonTypeInfo<T>? typeInfo = null,
         CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginScan(range, options);
+        BeginScan(range, options, out Operation operation);
         return Send<ScanPage<ScanEntry<T>>, ScanReader<T>>(
             ref operation, new ScanReader<T>(Context, _prefix.Length, typeInfo), cancellationToken);
     }
@@ -203,7 +203,7 @@ public partial class HoldfastClient
         JsonTypeInfo<T>? typeInfo = null,
         CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginScan(range, options);
+        BeginScan(range, options, out Operation operation);
         return SendAsync<ScanPage<ScanEntry<T>>, ScanReader<T>>(
             ref operation, new ScanReader<T>(Context, _prefix.Length, typeInfo), cancellationToken);
     }
@@ -217,7 +217,7 @@ public partial class HoldfastClient
         ScanOptions? options = null,
         CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginScan(range, options);
+        BeginScan(range, options, out Operation operation);
         operation.Add(RequestFlags.KeysOnly);
         return Send<ScanPage<HoldfastKey>, ScanKeysReader>(
             ref operation, new ScanKeysReader(Context, _prefix.Length), cancellationToken);
@@ -229,7 +229,7 @@ public partial class HoldfastClient
         ScanOptions? options = null,
         CancellationToken cancellationToken = default)
     {
-        Operation operation = BeginScan(range, options);
+        BeginScan(range, options, out Operation operation);
         operation.Add(RequestFlags.KeysOnly);
         return SendAsync<ScanPage<HoldfastKey>, ScanKeysReader>(
             ref operation, new ScanKeysReader(Context, _prefix.Length), cancellationToken);
@@ -243,11 +243,11 @@ public partial class HoldfastClient
         Cursor = cursor,
     };
 
-    private Operation BeginScan(scoped in KeyRange range, ScanOptions? options)
+    private void BeginScan(scoped in KeyRange range, ScanOptions? options, out Operation operation)
     {
         options ??= new ScanOptions();
         options.Validate();
-        Operation operation = BeginRange(Op.Scan, range, options);
+        BeginRange(Op.Scan, range, options, out operation);
         operation.Request.maximum = options.PageSize;
         if (options.Descending)
         {
@@ -258,17 +258,15 @@ public partial class HoldfastClient
         {
             operation.Cursor = cursor.Position;
         }
-
-        return operation;
     }
 
-    private Operation BeginRange(Op op, scoped in KeyRange range, RequestOptions? options)
+    private void BeginRange(Op op, scoped in KeyRange range, RequestOptions? options, out Operation operation)
     {
-        Operation operation = Begin(op, default, options);
+        Begin(op, default, options, out operation);
         operation.Prefix = default;
         if (range.IsAll && _prefix.Length == 0)
         {
-            return operation;
+            return;
         }
 
         if (range.IsAll || range.IsPrefix)
@@ -280,7 +278,7 @@ public partial class HoldfastClient
                 operation.Add(RequestFlags.Prefix);
             }
 
-            return operation;
+            return;
         }
 
         byte[] first = KeyEncoding.BoundToArray(range.First, _prefix);
@@ -288,7 +286,6 @@ public partial class HoldfastClient
         operation.Key = first.Length > 0 ? first : default(HoldfastKey);
         operation.Payload = isOpen ? AfterPrefix(_prefix) : KeyEncoding.ToArray(range.End, _prefix);
         operation.Add(RequestFlags.Range);
-        return operation;
     }
 
     /// <summary>The first key after all that have a prefix; empty when there is none.</summary>

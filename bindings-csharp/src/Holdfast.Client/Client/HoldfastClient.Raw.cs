@@ -8,31 +8,31 @@ public partial class HoldfastClient
 {
     internal byte[]? GetRaw(string key)
     {
-        Operation operation = Begin(Op.Get, key, null);
+        Begin(Op.Get, key, null, out Operation operation);
         return Send<byte[]?, BytesReader>(ref operation, new BytesReader(Context), CancellationToken.None);
     }
 
     internal ValueTask<byte[]?> GetRawAsync(string key, CancellationToken cancellationToken)
     {
-        Operation operation = Begin(Op.Get, key, null);
+        Begin(Op.Get, key, null, out Operation operation);
         return SendAsync<byte[]?, BytesReader>(ref operation, new BytesReader(Context), cancellationToken);
     }
 
     internal bool TryGetRaw(string key, IBufferWriter<byte> destination)
     {
-        Operation operation = Begin(Op.Get, key, null);
+        Begin(Op.Get, key, null, out Operation operation);
         return Send<bool, BufferReader>(ref operation, new BufferReader(Context, destination), CancellationToken.None);
     }
 
     internal ValueTask<bool> TryGetRawAsync(string key, IBufferWriter<byte> destination, CancellationToken cancellationToken)
     {
-        Operation operation = Begin(Op.Get, key, null);
+        Begin(Op.Get, key, null, out Operation operation);
         return SendAsync<bool, BufferReader>(ref operation, new BufferReader(Context, destination), cancellationToken);
     }
 
     internal void PutRaw(string key, ReadOnlySpan<byte> value, in RawExpiry expiry, bool neverEvict)
     {
-        scoped Operation operation = BeginPutRaw(key, expiry, neverEvict);
+        BeginPutRaw(key, expiry, neverEvict, out scoped Operation operation);
         operation.Payload = value;
         Send<long, VersionReader>(ref operation, default, CancellationToken.None);
     }
@@ -63,7 +63,7 @@ public partial class HoldfastClient
         bool neverEvict,
         CancellationToken cancellationToken)
     {
-        scoped Operation operation = BeginPutRaw(key, expiry, neverEvict);
+        BeginPutRaw(key, expiry, neverEvict, out scoped Operation operation);
         operation.Payload = value;
         return WithoutResult(SendAsync<long, VersionReader>(ref operation, default, cancellationToken));
     }
@@ -93,25 +93,25 @@ public partial class HoldfastClient
 
     internal void RefreshRaw(string key)
     {
-        Operation operation = Begin(Op.Refresh, key, null);
+        Begin(Op.Refresh, key, null, out Operation operation);
         Send<bool, FoundReader>(ref operation, default, CancellationToken.None);
     }
 
     internal ValueTask RefreshRawAsync(string key, CancellationToken cancellationToken)
     {
-        Operation operation = Begin(Op.Refresh, key, null);
+        Begin(Op.Refresh, key, null, out Operation operation);
         return WithoutResult(SendAsync<bool, FoundReader>(ref operation, default, cancellationToken));
     }
 
     internal void RemoveRaw(string key)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         Send<bool, AppliedReader>(ref operation, default, CancellationToken.None);
     }
 
     internal ValueTask RemoveRawAsync(string key, CancellationToken cancellationToken)
     {
-        Operation operation = Begin(Op.Delete, key, null);
+        Begin(Op.Delete, key, null, out Operation operation);
         return WithoutResult(SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken));
     }
 
@@ -135,13 +135,12 @@ public partial class HoldfastClient
         return joined;
     }
 
-    private Operation BeginPutRaw(string key, scoped in RawExpiry expiry, bool neverEvict)
+    private void BeginPutRaw(string key, scoped in RawExpiry expiry, bool neverEvict, out Operation operation)
     {
-        Operation operation = Begin(Op.Put, key, null);
+        Begin(Op.Put, key, null, out operation);
         operation.Add(RequestFlags.LenientExpiry | (neverEvict ? RequestFlags.NeverEvict : RequestFlags.None));
         operation.Request.ttl_ms = expiry.TtlMs;
         operation.Request.sliding_ms = expiry.SlidingMs;
         operation.Request.absolute_unix_ms = expiry.AbsoluteUnixMs;
-        return operation;
     }
 }

@@ -132,7 +132,7 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual bool Exists(HoldfastKey key, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Exists, key, null);
+        Begin(Op.Exists, key, null, out Operation operation);
         return Send<bool, FoundReader>(ref operation, default, cancellationToken);
     }
 
@@ -143,14 +143,14 @@ public partial class HoldfastClient
     public virtual bool Exists(HoldfastKey key, RequestOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Exists, key, options);
+        Begin(Op.Exists, key, options, out Operation operation);
         return Send<bool, FoundReader>(ref operation, default, cancellationToken);
     }
 
     /// <inheritdoc cref="Exists(HoldfastKey, CancellationToken)"/>
     public virtual ValueTask<bool> ExistsAsync(HoldfastKey key, CancellationToken cancellationToken = default)
     {
-        Operation operation = Begin(Op.Exists, key, null);
+        Begin(Op.Exists, key, null, out Operation operation);
         return SendAsync<bool, FoundReader>(ref operation, default, cancellationToken);
     }
 
@@ -161,7 +161,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Operation operation = Begin(Op.Exists, key, options);
+        Begin(Op.Exists, key, options, out Operation operation);
         return SendAsync<bool, FoundReader>(ref operation, default, cancellationToken);
     }
 
@@ -172,7 +172,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken)
         where TReader : struct, IReplyReader<TResult>
     {
-        Operation operation = Begin(Op.Get, key, options);
+        Begin(Op.Get, key, options, out Operation operation);
         return Send<TResult, TReader>(ref operation, reader, cancellationToken);
     }
 
@@ -183,7 +183,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken)
         where TReader : struct, IReplyReader<TResult>
     {
-        Operation operation = Begin(Op.Get, key, options);
+        Begin(Op.Get, key, options, out Operation operation);
         return SendAsync<TResult, TReader>(ref operation, reader, cancellationToken);
     }
 }

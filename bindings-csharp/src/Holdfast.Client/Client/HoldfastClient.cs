@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Holdfast.Interop;
 
@@ -25,6 +26,7 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
 {
     private readonly Connection? _connection;
     private readonly StoreLink? _link;
+    private readonly ValueContext? _context;
     private readonly byte[] _prefix = [];
     private readonly bool _isView;
 
@@ -37,6 +39,7 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
     {
         _connection = connection;
         _link = link;
+        _context = connection.Context.Of(link);
         _prefix = prefix;
         _isView = isView;
     }
@@ -54,7 +57,7 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
 
     internal TimeProvider TimeProvider => Context.Clock;
 
-    private ValueContext Context => (_connection ?? throw NotConnected()).Context;
+    private ValueContext Context => _context ?? throw NotConnected();
 
     private OpenStore Opened => (_link ?? throw NotConnected()).Open;
 
@@ -145,10 +148,12 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
     /// </summary>
     /// <param name="name">The store's name, <c>name</c> or <c>tenant/name</c>.</param>
     /// <param name="settings">Settings of the store, should it have to be made.</param>
+    /// <exception cref="ObjectDisposedException">The client is disposed.</exception>
     public virtual HoldfastClient Store(string name, HoldfastStoreOptions? settings = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         Connection connection = _connection ?? throw NotConnected();
+        ObjectDisposedException.ThrowIf(connection.IsDisposed, typeof(HoldfastClient));
 
         // Only a store's own settings: options of a client that are passed here keep the rest to themselves.
         var lines = new StringBuilder();
@@ -211,14 +216,16 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
         return opened.CallAsync<TResult, TReader>(ref operation, reader, cancellationToken);
     }
 
-    private Operation Begin(Op op, scoped in HoldfastKey key, RequestOptions? options)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Begin(Op op, scoped in HoldfastKey key, RequestOptions? options, out Operation operation)
     {
-        var operation = new Operation(op, key, _prefix);
+        operation = default;
+        operation.Op = op;
+        operation.Key = key;
+        operation.Prefix = _prefix;
         if (options is not null)
         {
             operation.Request.timeout_ms = options.TimeoutMs;
         }
-
-        return operation;
     }
 }

@@ -48,8 +48,10 @@ internal sealed class StoreLink
 
     private OpenStore OpenByName(NativeClient native, string name, bool hasSpans)
     {
-        var operation = new Operation(Op.OpenStore, name, default)
+        var operation = new Operation
         {
+            Op = Op.OpenStore,
+            Key = name,
             Payload = Encoding.UTF8.GetBytes(_settings),
         };
         var reader = default(OpenedReader);

@@ -47,7 +47,7 @@ internal static class LiveStores
     {
         try
         {
-            var operation = new Operation(Op.Stats);
+            var operation = new Operation { Op = Op.Stats };
             return store.CallUnmeasured<StoreStats, StatsReader>(ref operation, default);
         }
         catch (Exception error) when (error is ObjectDisposedException or HoldfastException or TimeoutException)

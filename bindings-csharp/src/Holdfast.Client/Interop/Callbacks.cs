@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -13,9 +14,12 @@ namespace Holdfast.Interop;
 /// </summary>
 internal static unsafe class Callbacks
 {
+    private const int SilencingStackBytes = 256 * 1024;
+
     // Unlike those of another copy of this assembly in the same process, which shares the native library.
     private static readonly ulong Origin = (ulong)RandomNumberGenerator.GetInt32(1, int.MaxValue) << 32;
     private static readonly ConcurrentDictionary<ulong, Registration> Live = new();
+    private static readonly TimeSpan SilencingTime = TimeSpan.FromSeconds(2);
     private static uint s_last;
 
     static Callbacks()
@@ -89,10 +93,19 @@ internal static unsafe class Callbacks
             return;
         }
 
-        _ = Interop.hf_silence(LogContext);
-        foreach (ulong context in Live.Keys)
+        // Each on a thread of its own: one that waits for a running callback must not keep the others waiting.
+        Thread[] threads = [.. Live.Keys.Append(LogContext).Select(static context =>
+            new Thread(() => _ = Interop.hf_silence(context), SilencingStackBytes) { IsBackground = true })];
+        foreach (Thread thread in threads)
         {
-            _ = Interop.hf_silence(context);
+            thread.UnsafeStart();
+        }
+
+        long started = Stopwatch.GetTimestamp();
+        foreach (Thread thread in threads)
+        {
+            TimeSpan left = SilencingTime - Stopwatch.GetElapsedTime(started);
+            thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
     }
 

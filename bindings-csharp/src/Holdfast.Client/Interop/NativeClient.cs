@@ -62,7 +62,7 @@ internal sealed unsafe class NativeClient
 
         try
         {
-            var reply = new Reply(ref fields, new ReadOnlySpan<byte>((void*)fields.data, checked((int)fields.data_length)));
+            var reply = new Reply(ref fields, DataOf(in fields));
             if ((Status)status != Status.Ok)
             {
                 registration.Forget();
@@ -158,30 +158,27 @@ internal sealed unsafe class NativeClient
         out Pending pending)
         where TReader : struct, IReplyReader<TResult>
     {
-        byte* keyRoom = stackalloc byte[KeyRoom];
-        ulong* room = stackalloc ulong[ReplyRoom / sizeof(ulong)]; // items in a reply are aligned
-        byte[]? rented = null;
-        ReadOnlySpan<byte> key = operation.HasKey
-            ? KeyEncoding.Encode(operation.Key, operation.Prefix, new Span<byte>(keyRoom, KeyRoom), ref rented)
-            : default;
-
+        ulong* room = stackalloc ulong[(ReplyRoom + KeyRoom) / sizeof(ulong)]; // items in a reply are aligned
+        byte* keyRoom = (byte*)room + ReplyRoom;
         Ticket ticket = Tickets.AtHand();
         ulong number = ticket.Number;
         HfReply.Unmanaged reply;
-        fixed (byte* keyPointer = key)
-        fixed (HfRequest.Unmanaged* request = &operation.Request)
+        operation.Request.ticket = number;
+        operation.Request.room = (nint)room;
+        operation.Request.room_length = ReplyRoom;
+        if (operation.HasOnlyKey
+            && KeyEncoding.TryEncodeShort(
+                operation.Key, operation.Prefix, new Span<byte>(keyRoom, KeyRoom), out int keyLength))
         {
-            request->ticket = number;
-            request->key = (nint)keyPointer;
-            request->key_length = (uint)key.Length;
-            request->room = (nint)room;
-            request->room_length = ReplyRoom;
-            Submit(ref operation, request, &reply);
+            // No pinning: a ref struct is on the stack, and so is the key.
+            operation.Request.key = (nint)keyRoom;
+            operation.Request.key_length = (uint)keyLength;
+            _ = Interop.hf_submit(_number, (nint)Unsafe.AsPointer(ref operation.Request), 1, (nint)(&reply));
+            GC.KeepAlive(this); // its finalizer would close the client under the call
         }
-
-        if (rented is not null)
+        else
         {
-            System.Buffers.ArrayPool<byte>.Shared.Return(rented);
+            Submit(ref operation, keyRoom, &reply);
         }
 
         if ((Status)reply.status == Status.Pending)
@@ -224,34 +221,58 @@ internal sealed unsafe class NativeClient
         CancellationToken cancellationToken)
         where TReader : struct, IReplyReader<TResult>
     {
-        var reply = new Reply(in fields, new ReadOnlySpan<byte>((void*)fields.data, checked((int)fields.data_length)));
-        return reply.Status == Status.Ok ? reader.Read(reply) : throw NativeError.Of(reply, cancellationToken);
+        if ((Status)fields.status != Status.Ok)
+        {
+            throw Failure(in fields, cancellationToken);
+        }
+
+        return reader.Read(new Reply(in fields, DataOf(in fields)));
     }
 
-    private void Submit(ref Operation operation, HfRequest.Unmanaged* request, HfReply.Unmanaged* reply)
+    /// <summary>Apart from reading, whose reply stays in registers then.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Exception Failure(in HfReply.Unmanaged fields, CancellationToken cancellationToken) =>
+        NativeError.Of(new Reply(in fields, DataOf(in fields)), cancellationToken);
+
+    private static ReadOnlySpan<byte> DataOf(in HfReply.Unmanaged fields) =>
+        new((void*)fields.data, checked((int)fields.data_length));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Submit(ref Operation operation, byte* keyRoom, HfReply.Unmanaged* reply)
     {
-        if (operation.Items is not null)
+        byte[]? rented = null;
+        ReadOnlySpan<byte> key = operation.HasKey
+            ? KeyEncoding.Encode(operation.Key, operation.Prefix, new Span<byte>(keyRoom, KeyRoom), ref rented)
+            : default;
+
+        fixed (byte* keyPointer = key)
+        fixed (byte* payload = operation.Payload)
+        fixed (byte* cursor = operation.Cursor)
+        fixed (HfRequest.Unmanaged* request = &operation.Request)
         {
-            SubmitItems(operation.Items, request, reply);
-        }
-        else
-        {
-            fixed (byte* payload = operation.Payload)
-            fixed (byte* cursor = operation.Cursor)
+            request->key = (nint)keyPointer;
+            request->key_length = (uint)key.Length;
+            request->payload = (nint)payload;
+            request->payload_length = (uint)operation.Payload.Length;
+            request->cursor = (nint)cursor;
+            request->cursor_length = (uint)operation.Cursor.Length;
+            if (operation.Items is not null)
             {
-                request->payload = (nint)payload;
-                request->payload_length = (uint)operation.Payload.Length;
-                request->cursor = (nint)cursor;
-                request->cursor_length = (uint)operation.Cursor.Length;
-                if (operation.Op != Op.Echo)
-                {
-                    _ = Interop.hf_submit(_number, (nint)request, 1, (nint)reply);
-                }
-                else
-                {
-                    _ = Interop.hf_echo(_number, (nint)request, 1, (nint)reply, (uint)operation.EchoMode);
-                }
+                SubmitItems(operation.Items, request, reply);
             }
+            else if (operation.Op != Op.Echo)
+            {
+                _ = Interop.hf_submit(_number, (nint)request, 1, (nint)reply);
+            }
+            else
+            {
+                _ = Interop.hf_echo(_number, (nint)request, 1, (nint)reply, (uint)operation.EchoMode);
+            }
+        }
+
+        if (rented is not null)
+        {
+            System.Buffers.ArrayPool<byte>.Shared.Return(rented);
         }
 
         GC.KeepAlive(this); // its finalizer would close the client under the call

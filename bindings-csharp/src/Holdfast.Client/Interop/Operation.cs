@@ -1,6 +1,9 @@
 namespace Holdfast.Interop;
 
-/// <summary>One request before it is submitted: its numbers, and the memory that it points to while it is.</summary>
+/// <summary>
+/// One request before it is submitted: its numbers, and the memory that it points to while it is. It is large, so it
+/// has no constructors and is passed by reference: what fills it in writes to the caller's own.
+/// </summary>
 internal ref struct Operation
 {
     internal HfRequest.Unmanaged Request;
@@ -11,20 +14,17 @@ internal ref struct Operation
     internal RequestItems? Items;
     internal EchoMode EchoMode;
 
-    internal Operation(Op op, scoped in HoldfastKey key, ReadOnlySpan<byte> prefix)
+    internal Op Op
     {
-        Request.op = (uint)op;
-        Key = key;
-        Prefix = prefix;
+        readonly get => (Op)Request.op;
+        set => Request.op = (uint)value;
     }
-
-    /// <summary>An operation without a key.</summary>
-    internal Operation(Op op) => Request.op = (uint)op;
-
-    internal readonly Op Op => (Op)Request.op;
-
-    internal void Add(RequestFlags flags) => Request.flags |= (uint)flags;
 
     /// <summary>Whether a key must be there; ranges, items and stores do without.</summary>
     internal readonly bool HasKey => !Key.IsNull || Op is >= Op.Get and <= Op.Increment;
+
+    /// <summary>Whether nothing but a key goes with the numbers.</summary>
+    internal readonly bool HasOnlyKey => Op is Op.Get or Op.Exists or Op.Refresh;
+
+    internal void Add(RequestFlags flags) => Request.flags |= (uint)flags;
 }

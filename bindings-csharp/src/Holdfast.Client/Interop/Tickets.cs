@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Holdfast.Interop;
 
 /// <summary>
@@ -7,7 +9,10 @@ namespace Holdfast.Interop;
 internal static class Tickets
 {
     [ThreadStatic]
-    private static ThreadTicket? s_atHand;
+    private static Ticket? s_atHand;
+
+    [ThreadStatic]
+    private static ThreadTicket? s_keeper;
 
     private static readonly Lock Guard = new();
     private static readonly Stack<Ticket> Free = new();
@@ -31,14 +36,15 @@ internal static class Tickets
     }
 
     /// <summary>This thread's ticket, for the request that it submits next.</summary>
-    internal static Ticket AtHand()
-    {
-        ThreadTicket atHand = s_atHand ??= new ThreadTicket();
-        return atHand.Ticket ??= Rent();
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Ticket AtHand() => s_atHand ?? TakeAtHand();
 
     /// <summary>This thread's ticket became pending: the next request needs another.</summary>
-    internal static void Spend() => s_atHand!.Ticket = null;
+    internal static void Spend()
+    {
+        s_keeper!.Ticket = null;
+        s_atHand = null;
+    }
 
     /// <summary>Completes what a reply names.</summary>
     internal static void Complete(ref readonly HfReply.Unmanaged reply)
@@ -78,6 +84,13 @@ internal static class Tickets
         {
             Free.Push(ticket);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Ticket TakeAtHand()
+    {
+        ThreadTicket keeper = s_keeper ??= new ThreadTicket();
+        return s_atHand = keeper.Ticket = Rent();
     }
 
     private static Ticket Rent()

@@ -40,7 +40,11 @@ internal static class KeyEncoding
             }
         }
 
-        prefix.CopyTo(room);
+        if (!prefix.IsEmpty)
+        {
+            prefix.CopyTo(room);
+        }
+
         OperationStatus status = Utf8.FromUtf16(
             text, room[prefix.Length..], out _, out int written, replaceInvalidSequences: false);
         if (status != OperationStatus.Done)
@@ -54,6 +58,35 @@ internal static class KeyEncoding
         }
 
         return room[..(prefix.Length + written)];
+    }
+
+    /// <summary>
+    /// Encodes a key of text that surely fits into the room. False leaves all other keys to <see cref="Encode"/>,
+    /// which also refuses the wrong ones.
+    /// </summary>
+    internal static bool TryEncodeShort(in HoldfastKey key, ReadOnlySpan<byte> prefix, Span<byte> room, out int length)
+    {
+        length = 0;
+        if (key.IsNull || key.IsBytes)
+        {
+            return false;
+        }
+
+        string text = key.Text;
+        if (prefix.Length + ((long)text.Length * 3) > room.Length)
+        {
+            return false;
+        }
+
+        if (!prefix.IsEmpty)
+        {
+            prefix.CopyTo(room);
+        }
+
+        OperationStatus status = Utf8.FromUtf16(
+            text, room[prefix.Length..], out _, out int written, replaceInvalidSequences: false);
+        length = prefix.Length + written;
+        return status == OperationStatus.Done && length > 0;
     }
 
     /// <summary>The bytes of a prefix and a key as a new array.</summary>

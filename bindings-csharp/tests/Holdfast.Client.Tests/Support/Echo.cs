@@ -16,7 +16,7 @@ internal sealed class Echo : IAsyncDisposable
 
     internal ValueTask<string> CallAsync(EchoMode mode, string key, CancellationToken cancellationToken = default)
     {
-        var operation = new Operation(Op.Echo, key, default) { EchoMode = mode };
+        var operation = new Operation { Op = Op.Echo, Key = key, EchoMode = mode };
         var reader = default(TextReader);
         Measurement none = default;
         return Native.CallAsync<string, TextReader>(ref operation, ref reader, in none, cancellationToken);
@@ -24,7 +24,7 @@ internal sealed class Echo : IAsyncDisposable
 
     internal ValueTask<byte[]> CallForArrayAsync(EchoMode mode, string key)
     {
-        var operation = new Operation(Op.Echo, key, default) { EchoMode = mode };
+        var operation = new Operation { Op = Op.Echo, Key = key, EchoMode = mode };
         var reader = default(ArrayReader);
         Measurement none = default;
         return Native.CallAsync<byte[], ArrayReader>(ref operation, ref reader, in none, default);
@@ -32,7 +32,7 @@ internal sealed class Echo : IAsyncDisposable
 
     internal ValueTask<long> CountAsync(EchoMode mode, long number)
     {
-        var operation = new Operation(Op.Echo, "k", default) { EchoMode = mode };
+        var operation = new Operation { Op = Op.Echo, Key = "k", EchoMode = mode };
         operation.Request.delta = number;
         var reader = default(NumberReader);
         Measurement none = default;
@@ -41,7 +41,7 @@ internal sealed class Echo : IAsyncDisposable
 
     internal string Call(EchoMode mode, string key, CancellationToken cancellationToken = default)
     {
-        var operation = new Operation(Op.Echo, key, default) { EchoMode = mode };
+        var operation = new Operation { Op = Op.Echo, Key = key, EchoMode = mode };
         var reader = default(TextReader);
         return Native.Call<string, TextReader>(ref operation, ref reader, cancellationToken);
     }
