@@ -585,6 +585,21 @@ uint32_t hf_open(const uint8_t *text,
                  struct HfReply *reply);
 
 /**
+ * Checks a connection string and settings as `hf_open` would, without opening or starting anything, so
+ * that an application can refuse a bad configuration when it starts. Returns a [`HfStatus`]; `*reply`
+ * is filled in and its `release` is the caller's. Both texts are read during the call only. Any thread,
+ * as often as wanted.
+ *
+ * # Safety
+ * `text` and `settings` are readable for their lengths (or null with length 0), `reply` is writable.
+ */
+uint32_t hf_check(const uint8_t *text,
+                  uint32_t text_length,
+                  const uint8_t *settings,
+                  uint32_t settings_length,
+                  struct HfReply *reply);
+
+/**
  * Submits requests. Each either completes at once (its reply is filled in, there will be no callback)
  * or is `Pending`, and the callback names its ticket exactly once, possibly before this returns.
  *

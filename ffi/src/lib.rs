@@ -105,6 +105,41 @@ pub unsafe fn hf_open(
     answer.status
 }
 
+/// Checks a connection string and settings as `hf_open` would, without opening or starting anything, so
+/// that an application can refuse a bad configuration when it starts. Returns a [`HfStatus`]; `*reply`
+/// is filled in and its `release` is the caller's. Both texts are read during the call only. Any thread,
+/// as often as wanted.
+///
+/// # Safety
+/// `text` and `settings` are readable for their lengths (or null with length 0), `reply` is writable.
+#[ffi]
+pub unsafe fn hf_check(
+    text: *const u8,
+    text_length: u32,
+    settings: *const u8,
+    settings_length: u32,
+    reply: *mut HfReply,
+) -> u32 {
+    let checked = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the caller promises both ranges readable for the call.
+        let (text, settings) = unsafe {
+            (
+                requests::bytes(text, text_length),
+                requests::bytes(settings, settings_length),
+            )
+        };
+        OpenClient::check(text, settings)
+    }));
+    let answer = match checked {
+        Ok(Ok(())) => replies::empty(0),
+        Ok(Err(error)) => replies::failure(0, &error),
+        Err(panic) => replies::panicked(0, panic.as_ref()),
+    };
+    // SAFETY: the caller promises it writable.
+    unsafe { reply.write(answer) };
+    answer.status
+}
+
 /// Submits requests. Each either completes at once (its reply is filled in, there will be no callback)
 /// or is `Pending`, and the callback names its ticket exactly once, possibly before this returns.
 ///
@@ -279,6 +314,7 @@ pub fn inventory() -> RustInventory {
         .register(constant!(HF_REPLY_TRANSIENT))
         .register(function!(hf_abi_version))
         .register(function!(hf_open))
+        .register(function!(hf_check))
         .register(function!(hf_submit))
         .register(function!(hf_echo))
         .register(function!(hf_cancel))

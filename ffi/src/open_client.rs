@@ -67,6 +67,12 @@ impl OpenClient {
         ))
     }
 
+    /// Checks what would be opened without opening it.
+    pub(crate) fn check(text: &[u8], settings: &[u8]) -> Result<(), Error> {
+        let pairs = settings::pairs_of_lines(utf8("the settings", settings)?)?;
+        Client::check(utf8("the connection string", text)?, &pairs).map(drop)
+    }
+
     /// Runs one request and fills its reply, which comes empty, in place.
     ///
     /// # Safety

@@ -330,6 +330,35 @@ fn opening_refuses_hosts_contradictions_and_unknown_stores_with_their_codes() {
 }
 
 #[test]
+fn checking_refuses_what_opening_would_and_starts_nothing() {
+    let check = |text: &str, settings: &str| {
+        let mut reply = empty_reply();
+        // SAFETY: all pointers are to live locals.
+        unsafe {
+            hf_check(
+                text.as_ptr(),
+                text.len() as u32,
+                settings.as_ptr(),
+                settings.len() as u32,
+                &raw mut reply,
+            )
+        };
+        take(&reply);
+        reply.code
+    };
+    assert_eq!(
+        check("holdfast://embedded/one?node=checked", "max-memory=64MiB"),
+        0
+    );
+    assert_eq!(check("holdfast://embedded/one", "max-memory=64 potatoes"), 8);
+    assert_eq!(check("redis://localhost", ""), 7);
+    assert_eq!(check("", ""), 7);
+    assert_eq!(check("holdfast://h1,h2/x", ""), 9);
+    let clock = open("holdfast://embedded/one?node=checked&clock=manual", "").expect("no node was started");
+    hf_close(clock.0);
+}
+
+#[test]
 fn an_isolated_node_ends_with_its_last_client() {
     let text = "holdfast://embedded/gone?node=ends";
     let (first, _) = open(text, "").expect("it opens");

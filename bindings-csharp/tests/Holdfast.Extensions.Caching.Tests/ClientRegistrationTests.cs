@@ -145,16 +145,6 @@ public sealed class ClientRegistrationTests
         Assert.Same(clock, provider.GetRequiredService<HoldfastClient>().TimeProvider);
     }
 
-    [Fact]
-    public async Task A_malformed_connection_string_is_a_typed_error_at_the_first_use()
-    {
-        await using var provider = Provider(services => services.AddHoldfast(static o => o.ConnectionString = "localhost:7861"));
-
-        var client = provider.GetRequiredService<HoldfastClient>();
-        var thrown = await Assert.ThrowsAsync<HoldfastException>(async () => await client.GetAsync<string>("key"));
-        Assert.Equal(HoldfastErrorCode.InvalidConnectionString, thrown.Code);
-    }
-
     private static ServiceProvider Provider(Action<IServiceCollection> register)
     {
         var services = new ServiceCollection();

@@ -24,6 +24,25 @@ pub struct Client {
 }
 
 impl Client {
+    /// Checks a connection string and the settings beside it without opening anything.
+    ///
+    /// # Errors
+    /// As [`Client::open`], but for what only a node can know.
+    pub fn check(text: &str, explicit: &[(&str, &str)]) -> Result<ConnectionString, Error> {
+        let parsed = ConnectionString::parse(text, explicit)?;
+        match &parsed.topology {
+            Topology::Embedded => Ok(parsed),
+            Topology::Hosts { endpoints, .. } => {
+                let hosts: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
+                let message = format!(
+                    "'{}' names a server and this version runs embedded only: write holdfast://embedded/STORE",
+                    hosts.join(",")
+                );
+                Err(Error::new(Code::Unsupported, message))
+            }
+        }
+    }
+
     /// Opens the client that a connection string and the settings beside it describe; those settings
     /// win over the string's.
     ///
@@ -32,24 +51,11 @@ impl Client {
     /// opening the node and the store.
     pub fn open(text: &str, explicit: &[(&str, &str)], host: &dyn EmbeddedHost) -> Result<Self, Error> {
         let ConnectionString {
-            topology,
             tenant,
             store,
             settings,
-        } = ConnectionString::parse(text, explicit)?;
-        if let Topology::Hosts { endpoints, .. } = &topology {
-            return Err(Error::new(
-                Code::Unsupported,
-                format!(
-                    "'{}' names a server and this version runs embedded only: write holdfast://embedded/STORE",
-                    endpoints
-                        .iter()
-                        .map(ToString::to_string)
-                        .collect::<Vec<_>>()
-                        .join(",")
-                ),
-            ));
-        }
+            ..
+        } = Self::check(text, explicit)?;
         let node = host.open(&settings.node)?;
         let create = settings.client.auto_create_stores_or_default();
         let name = format!("{tenant}/{store}");

@@ -43,7 +43,7 @@ namespace Holdfast.Interop;
 
 internal static partial class Interop {
 
-    internal const ulong AbiVersion = 0xf29f1473594fc0c5;
+    internal const ulong AbiVersion = 0x95ccc5558f5a8535;
 
     public const string NativeLib = "holdfast";
 
@@ -62,6 +62,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "hf_cancel")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint hf_cancel(ulong client, ulong ticket);
+
+    /// Checks a connection string and settings as `hf_open` would, without opening or starting anything, so
+    /// that an application can refuse a bad configuration when it starts. Returns a [`HfStatus`]; `*reply`
+    /// is filled in and its `release` is the caller's. Both texts are read during the call only. Any thread,
+    /// as often as wanted.
+    ///
+    /// # Safety
+    /// `text` and `settings` are readable for their lengths (or null with length 0), `reply` is writable.
+    [LibraryImport(NativeLib, EntryPoint = "hf_check")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint hf_check(IntPtr text, uint text_length, IntPtr settings, uint settings_length, IntPtr reply);
 
     /// Closes a client and never blocks: what is pending completes as `Closed` through the callback, then
     /// one last completion follows with ticket 0 and status `Closed`, and nothing after it. A client whose
@@ -147,6 +158,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "hf_echo")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint hf_echo(ulong client, ref HfRequest requests, uint count, ref HfReply replies, uint mode);
+
+    /// Checks a connection string and settings as `hf_open` would, without opening or starting anything, so
+    /// that an application can refuse a bad configuration when it starts. Returns a [`HfStatus`]; `*reply`
+    /// is filled in and its `release` is the caller's. Both texts are read during the call only. Any thread,
+    /// as often as wanted.
+    ///
+    /// # Safety
+    /// `text` and `settings` are readable for their lengths (or null with length 0), `reply` is writable.
+    [LibraryImport(NativeLib, EntryPoint = "hf_check")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint hf_check(ref byte text, uint text_length, ref byte settings, uint settings_length, ref HfReply reply);
 
     /// Opens a client.
     ///

@@ -85,6 +85,37 @@ internal sealed unsafe class NativeClient
         }
     }
 
+    /// <summary>
+    /// Why a connection string and settings cannot be opened, as far as that shows without opening them; null when
+    /// they can.
+    /// </summary>
+    internal static string? Check(string connectionString, string settings)
+    {
+        NativeLibraryLoader.Require();
+        byte[] text = Encoding.UTF8.GetBytes(connectionString);
+        byte[] lines = Encoding.UTF8.GetBytes(settings);
+        HfReply.Unmanaged fields = default;
+        fixed (byte* textPointer = text)
+        fixed (byte* linesPointer = lines)
+        {
+            _ = Interop.hf_check(
+                (nint)textPointer, (uint)text.Length, (nint)linesPointer, (uint)lines.Length, (nint)(&fields));
+        }
+
+        try
+        {
+            var reply = new Reply(ref fields, new ReadOnlySpan<byte>((void*)fields.data, checked((int)fields.data_length)));
+            return reply.Status == Status.Ok ? null : NativeError.Of(reply, CancellationToken.None).Message;
+        }
+        finally
+        {
+            if (fields.release != 0)
+            {
+                Interop.hf_reply_release(fields.release);
+            }
+        }
+    }
+
     /// <summary>Fails what is pending and never blocks; <see cref="Closed"/> follows. Any number of times.</summary>
     internal void Close() => _handle.Dispose();
 

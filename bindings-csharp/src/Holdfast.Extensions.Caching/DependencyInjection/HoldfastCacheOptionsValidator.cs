@@ -1,3 +1,4 @@
+using Holdfast.Interop;
 using Microsoft.Extensions.Options;
 
 namespace Holdfast.Extensions.Caching;
@@ -5,6 +6,8 @@ namespace Holdfast.Extensions.Caching;
 /// <summary>What can be refused when the application starts.</summary>
 internal sealed class HoldfastCacheOptionsValidator : IValidateOptions<HoldfastCacheOptions>
 {
+    private const string DefaultConnection = "holdfast://embedded/" + HoldfastCacheOptions.DefaultStoreName;
+
     public ValidateOptionsResult Validate(string? name, HoldfastCacheOptions options)
     {
         var failures = new List<string>();
@@ -13,6 +16,10 @@ internal sealed class HoldfastCacheOptionsValidator : IValidateOptions<HoldfastC
             failures.Add(
                 "ConnectionString is empty: leave it out to use the connection of AddHoldfast, or write "
                 + "holdfast://embedded/STORE for a store in this process, holdfast://host:7861/STORE for servers.");
+        }
+        else if (NativeClient.Check(options.ConnectionString ?? DefaultConnection, options.Settings()) is { } refusal)
+        {
+            failures.Add(refusal);
         }
 
         if (options.ConnectionString is not null && options.StoreName is not null)
