@@ -27,6 +27,7 @@ public sealed class ProductService(IDistributedCache cache, ProductDatabase data
         var product = await database.FindAsync(id, cancelled);
         if (product is not null)
         {
+            timing.Miss();
             await cache.SetStringAsync(KeyOf(id), JsonSerializer.Serialize(product), TenMinutes, cancelled);
         }
 

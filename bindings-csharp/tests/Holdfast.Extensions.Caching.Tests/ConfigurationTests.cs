@@ -87,6 +87,43 @@ public sealed class ConfigurationTests
         Assert.Equal(["keep:"], options.PinnedKeyPrefixes);
     }
 
+    [Theory]
+    [InlineData("1h 30m", 5_400_000)]
+    [InlineData("1h30m", 5_400_000)]
+    [InlineData("2w 1d", 1_296_000_000)]
+    [InlineData(" 1m  2s 3ms ", 62_003)]
+    [InlineData("1 h", 3_600_000)]
+    [InlineData("1.5s", 1_500)]
+    [InlineData("250ms", 250)]
+    [InlineData("1.00:00:00", 86_400_000)]
+    public void A_duration_is_read_as_connection_strings_and_as_dotnet_write_it(string text, long milliseconds)
+    {
+        var options = Bound<HoldfastOptions>(
+            $$"""{ "Holdfast": { "ConnectionString": "holdfast://embedded/app", "DefaultTtl": "{{text}}", "Timeout": "{{text}}" } }""",
+            static (services, configuration) => services.AddHoldfast(configuration));
+
+        Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), options.DefaultTtl);
+        Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), options.Timeout);
+    }
+
+    [Theory]
+    [InlineData("none", true)]
+    [InlineData("None", true)]
+    [InlineData("1s", false)]
+    public async Task A_default_ttl_of_none_wins_over_that_of_the_connection_string(string text, bool stays)
+    {
+        var services = new ServiceCollection();
+        services.AddHoldfast(Json($$"""
+            { "Holdfast": { "ConnectionString": "{{TestNode.ConnectionString("app")}}&default-ttl=1s", "DefaultTtl": "{{text}}" } }
+            """));
+        await using var provider = services.BuildServiceProvider();
+        var client = provider.GetRequiredService<HoldfastClient>();
+
+        client.Put("key", 1);
+        client.AdvanceClock(TimeSpan.FromDays(1));
+        Assert.Equal(stays, client.Exists("key"));
+    }
+
     [Fact]
     public void Of_a_whole_configuration_the_sections_Holdfast_and_Holdfast_Cache_are_taken()
     {
@@ -102,6 +139,14 @@ public sealed class ConfigurationTests
     [InlineData("""{ "Holdfast": { "Timeout": "5" } }""", "Holdfast:Timeout")]
     [InlineData("""{ "Holdfast": { "Timeout": "soon" } }""", "Holdfast:Timeout")]
     [InlineData("""{ "Holdfast": { "Timeout": "-1s" } }""", "Holdfast:Timeout")]
+    [InlineData("""{ "Holdfast": { "Timeout": "0s" } }""", "Holdfast:Timeout")]
+    [InlineData("""{ "Holdfast": { "Timeout": "none" } }""", "Holdfast:Timeout")]
+    [InlineData("""{ "Holdfast": { "Timeout": "1h 30" } }""", "Holdfast:Timeout")]
+    [InlineData("""{ "Holdfast": { "Timeout": "1h and 30m" } }""", "Holdfast:Timeout")]
+    [InlineData("""{ "Holdfast": { "Timeout": "9999999999w" } }""", "Holdfast:Timeout")]
+    [InlineData("""{ "Holdfast": { "DefaultTtl": "-00:00:00.001" } }""", "or none")]
+    [InlineData("""{ "Holdfast": { "max-memory": "1MiB" } }""", "did you mean 'MaxMemory'?")]
+    [InlineData("""{ "Holdfast": { "Stores": { "a": { "default_ttl": "1s" } } } }""", "did you mean 'DefaultTtl'?")]
     [InlineData("""{ "Holdfast": { "Class": "database" } }""", "Coordination or Cache")]
     [InlineData("""{ "Holdfast": { "Class": "1" } }""", "Coordination or Cache")]
     [InlineData("""{ "Holdfast": { "AutoCreateStores": "perhaps" } }""", "Holdfast:AutoCreateStores")]
@@ -118,6 +163,8 @@ public sealed class ConfigurationTests
 
     [Theory]
     [InlineData("""{ "Holdfast": { "Cache": { "InstanceNam": "a" } } }""", "Holdfast:Cache:InstanceNam")]
+    [InlineData("""{ "Holdfast": { "Cache": { "max-memory": "1MiB" } } }""", "did you mean 'MaxMemory'?")]
+    [InlineData("""{ "Holdfast": { "Cache": { "DefaultEntryOptions": { "sliding-expiration": "1s" } } } }""", "did you mean 'SlidingExpiration'?")]
     [InlineData("""{ "Holdfast": { "Cache": { "DefaultEntryOptions": { "Sliding": "1s" } } } }""", "DefaultEntryOptions:Sliding")]
     [InlineData("""{ "Holdfast": { "Cache": { "DefaultEntryOptions": { "SlidingExpiration": "00:00:00" } } } }""", "SlidingExpiration")]
     [InlineData("""{ "Holdfast": { "Cache": { "PinnedKeyPrefixes": [ "" ] } } }""", "PinnedKeyPrefixes")]

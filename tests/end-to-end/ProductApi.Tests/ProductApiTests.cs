@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Data.Sqlite;
@@ -66,7 +67,44 @@ public sealed class ProductApiTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);
         using var updated = await http.PutAsJsonAsync("/products/4711", new ProductChange("Lamp", 49.90m));
         Assert.Equal(HttpStatusCode.NotFound, updated.StatusCode);
-        Assert.Equal(0, (await http.GetFromJsonAsync<CacheFigures>("/cache"))!.Entries);
+        var figures = await http.GetFromJsonAsync<CacheFigures>("/cache");
+        Assert.Equal((0, 0, 0), (figures!.Hits, figures.Misses, figures.Entries));
+    }
+
+    [Fact]
+    public async Task The_time_saved_never_goes_down()
+    {
+        using var http = _application.CreateClient();
+        var saved = 0.0;
+        for (var read = 0; read < 60; read++)
+        {
+            // Misses of products that are there and of some that are not, between hits.
+            await http.GetAsync(new Uri($"/products/{95 + (read % 10)}", UriKind.Relative));
+            var figures = await http.GetFromJsonAsync<CacheFigures>("/cache");
+            Assert.True(figures!.SavedMilliseconds >= saved);
+            saved = figures.SavedMilliseconds;
+        }
+
+        Assert.True(saved > 0);
+    }
+
+    [Theory]
+    [InlineData("""{ "price": 1 }""", "name")]
+    [InlineData("""{ "name": "  ", "price": 1 }""", "name")]
+    [InlineData("""{ "name": "Lamp" }""", "price")]
+    [InlineData("""{ "name": "Lamp", "price": -0.01 }""", "price")]
+    [InlineData("""{ "name": "Lamp", "price": "cheap" }""", "")]
+    [InlineData("null", "")]
+    public async Task A_change_without_name_or_price_is_refused_with_a_problem(string body, string names)
+    {
+        using var http = _application.CreateClient();
+
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+        using var refused = await http.PutAsync(new Uri("/products/7", UriKind.Relative), content);
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.Equal("application/problem+json", refused.Content.Headers.ContentType?.MediaType);
+        Assert.Contains(names, await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("Product 7", (await http.GetFromJsonAsync<Product>("/products/7"))!.Name);
     }
 
     [Fact]

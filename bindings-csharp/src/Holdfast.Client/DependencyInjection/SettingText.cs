@@ -9,8 +9,8 @@ namespace Holdfast.DependencyInjection;
 /// </summary>
 internal readonly struct SettingText(IConfigurationSection section)
 {
-    private static readonly (string Unit, double Milliseconds)[] Units =
-        [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    private const string Durations =
+        "a duration above zero such as 00:00:30, 250ms, 5s or 1h 30m, with the units ms, s, m, h, d, w";
 
     internal string Text() => section.Value ?? throw Refused("a text");
 
@@ -38,33 +38,29 @@ internal readonly struct SettingText(IConfigurationSection section)
     }
 
     /// <summary>
-    /// <c>00:00:30</c> as .NET writes a duration, or <c>30s</c> as connection strings do. A bare number is refused:
+    /// <c>00:00:30</c> as .NET writes a duration, or <c>1h 30m</c> as connection strings do. A bare number is refused:
     /// .NET would read it as days.
     /// </summary>
-    internal TimeSpan Duration()
+    internal TimeSpan Duration() => TryDuration(out var duration) ? duration : throw Refused(Durations);
+
+    /// <summary>A duration, or the word <c>none</c>, which is <see cref="Timeout.InfiniteTimeSpan"/>.</summary>
+    internal TimeSpan DurationOrNone()
     {
-        var text = section.Value?.Trim() ?? "";
-        if (text.Contains(':', StringComparison.Ordinal))
+        if (string.Equals(section.Value?.Trim(), "none", StringComparison.OrdinalIgnoreCase))
         {
-            if (TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var duration))
-            {
-                return duration;
-            }
-        }
-        else
-        {
-            foreach (var (unit, milliseconds) in Units)
-            {
-                if (text.EndsWith(unit, StringComparison.Ordinal)
-                    && double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count)
-                    && count * milliseconds < TimeSpan.MaxValue.TotalMilliseconds)
-                {
-                    return TimeSpan.FromMilliseconds(count * milliseconds);
-                }
-            }
+            return Timeout.InfiniteTimeSpan;
         }
 
-        throw Refused("a duration such as 00:00:30, or 30s with one of the units ms, s, m, h, d");
+        return TryDuration(out var duration) ? duration : throw Refused(Durations + ", or none");
+    }
+
+    private bool TryDuration(out TimeSpan duration)
+    {
+        var text = section.Value?.Trim() ?? "";
+        var isRead = text.Contains(':', StringComparison.Ordinal)
+            ? TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out duration)
+            : DurationText.TryRead(text, out duration);
+        return isRead && duration > TimeSpan.Zero;
     }
 
     private FormatException Refused(string accepted) => new($"The setting '{section.Path}' takes {accepted}.");

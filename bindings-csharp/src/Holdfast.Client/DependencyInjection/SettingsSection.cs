@@ -15,7 +15,7 @@ internal static class SettingsSection
         ["Class"] = static (options, text) => options.Class = text.Word<HoldfastStoreClass>(),
         ["MaxMemory"] = static (options, text) => options.MaxMemory = text.Text(),
         ["Eviction"] = static (options, text) => options.Eviction = text.Word<HoldfastEviction>(),
-        ["DefaultTtl"] = static (options, text) => options.DefaultTtl = text.Duration(),
+        ["DefaultTtl"] = static (options, text) => options.DefaultTtl = text.DurationOrNone(),
         ["MaxValue"] = static (options, text) => options.MaxValue = text.Text(),
         ["HashTags"] = static (options, text) => options.HashTags = text.Switch(),
     };
@@ -89,8 +89,13 @@ internal static class SettingsSection
     internal static bool Is(IConfigurationSection section, string name) =>
         string.Equals(section.Key, name, StringComparison.OrdinalIgnoreCase);
 
-    internal static string Unknown(IConfigurationSection section, IEnumerable<string> known) =>
-        $"'{section.Path}' is no setting: the settings here are {string.Join(", ", known)}.";
+    internal static string Unknown(IConfigurationSection section, IReadOnlyCollection<string> known)
+    {
+        // Names as connection strings spell them (`max-memory`) are the usual mistake.
+        var meant = known.FirstOrDefault(name => string.Equals(name, WithoutDashes(section.Key), StringComparison.OrdinalIgnoreCase));
+        var suggestion = meant is null ? "." : $": did you mean '{meant}'?";
+        return $"'{section.Path}' is no setting{suggestion} The settings here are {string.Join(", ", known)}.";
+    }
 
     internal static void ThrowIfAny(List<string> failures, string optionsName, Type optionsType)
     {
@@ -99,6 +104,9 @@ internal static class SettingsSection
             throw new OptionsValidationException(optionsName, optionsType, failures);
         }
     }
+
+    private static string WithoutDashes(string name) =>
+        name.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal);
 
     private static HoldfastStoreOptions BindStore(IConfigurationSection section, List<string> failures)
     {

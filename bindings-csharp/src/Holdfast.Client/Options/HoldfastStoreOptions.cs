@@ -19,7 +19,10 @@ public class HoldfastStoreOptions
     /// <summary><c>eviction</c>: what happens when the budget is used up.</summary>
     public HoldfastEviction? Eviction { get; set; }
 
-    /// <summary><c>default-ttl</c>: the time to live of entries that are put without any.</summary>
+    /// <summary>
+    /// <c>default-ttl</c>: the time to live of entries that are put without any expiry;
+    /// <see cref="Timeout.InfiniteTimeSpan"/> is <c>none</c>, they stay.
+    /// </summary>
     public TimeSpan? DefaultTtl { get; set; }
 
     /// <summary><c>max-value</c>: the largest value, as text such as <c>1MiB</c>.</summary>
@@ -40,7 +43,15 @@ public class HoldfastStoreOptions
             HoldfastEviction.S3Fifo => "s3-fifo",
             _ => "none",
         });
-        SettingLines.Add(lines, "default-ttl", DefaultTtl);
+        if (DefaultTtl == Timeout.InfiniteTimeSpan)
+        {
+            SettingLines.Add(lines, "default-ttl", "none");
+        }
+        else
+        {
+            SettingLines.Add(lines, "default-ttl", DefaultTtl);
+        }
+
         SettingLines.Add(lines, "max-value", MaxValue);
         SettingLines.Add(lines, "hash-tags", HashTags);
     }

@@ -3,10 +3,14 @@ namespace Holdfast;
 /// <summary>How a value is put. A put replaces the value and all expiry settings.</summary>
 public sealed class PutOptions : RequestOptions
 {
-    /// <summary>Time to live, 1 ms to 100 years.</summary>
+    /// <summary>
+    /// Time to live, above zero and to 100 years. Fractions of a millisecond are rounded up, so less than 1 ms is 1 ms.
+    /// </summary>
     public TimeSpan? Ttl { get; init; }
 
-    /// <summary>Time to live from each read on, 1 ms to 100 years; never past the other deadline.</summary>
+    /// <summary>
+    /// Time to live from each read on, never past the other deadline. Its range and rounding are those of <see cref="Ttl"/>.
+    /// </summary>
     public TimeSpan? SlidingTtl { get; init; }
 
     /// <summary>The moment from which on the entry is gone, by the client's clock. Not together with <see cref="Ttl"/>.</summary>

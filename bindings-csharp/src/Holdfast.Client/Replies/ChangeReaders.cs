@@ -41,23 +41,31 @@ internal readonly struct CreatedReader(HoldfastKey key) : IReplyReader<long>
 /// <summary>The version of a replaced entry; it must have had the expected one.</summary>
 internal readonly struct ReplacedReader(HoldfastKey key, long expected) : IReplyReader<long>
 {
-    public long Read(in Reply reply) => reply.Applied ? reply.Version : throw Mismatch(key, expected, reply);
+    public long Read(in Reply reply) => reply.Applied ? reply.Version : throw Refused(reply);
 
-    internal static HoldfastException Mismatch(in HoldfastKey key, long expected, in Reply reply) => new(
-        HoldfastErrorCode.VersionMismatch,
-        reply.Found
-            ? $"The entry of key \"{key.ToMessage()}\" has version {reply.Version}, not {expected}."
-            : $"The key \"{key.ToMessage()}\" has no entry, so none of version {expected}.")
-    {
-        CurrentVersion = reply.Found ? reply.Version : null,
-    };
+    private HoldfastException Refused(in Reply reply) => reply.Found
+        ? VersionConflict.Of(key, expected, reply, "TryReplace")
+        : new HoldfastException(
+            HoldfastErrorCode.VersionMismatch,
+            $"The key \"{key.ToMessage()}\" has no entry: Replace needs one; use Put or Create.");
 }
 
 /// <summary>Whether an entry was deleted; one of another version is an error.</summary>
 internal readonly struct DeletedReader(HoldfastKey key, long expected) : IReplyReader<bool>
 {
     public bool Read(in Reply reply) =>
-        reply.Applied || (reply.Found ? throw ReplacedReader.Mismatch(key, expected, reply) : false);
+        reply.Applied || (reply.Found ? throw VersionConflict.Of(key, expected, reply, "TryDelete") : false);
+}
+
+/// <summary>The error of an entry that has another version than the expected one, with what to do about it.</summary>
+internal static class VersionConflict
+{
+    internal static HoldfastException Of(in HoldfastKey key, long expected, in Reply reply, string verb) => new(
+        HoldfastErrorCode.VersionMismatch,
+        $"The entry of key \"{key.ToMessage()}\" has version {reply.Version}, not {expected}. Read it again, or use {verb}.")
+    {
+        CurrentVersion = reply.Version,
+    };
 }
 
 /// <summary>A counter after its change.</summary>

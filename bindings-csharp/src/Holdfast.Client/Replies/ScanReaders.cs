@@ -20,7 +20,7 @@ internal readonly struct ScanReader<T>(ValueContext context, int prefixLength, J
             HoldfastKey key = reply.KeyOf(item)[prefixLength..].ToArray();
             entries.Add(new ScanEntry<T>(
                 key,
-                ValueFormat<T>.Read(reply.ValueOf(item), key, context.Serializer, typeInfo),
+                ValueFormat<T>.Read(reply.ValueOf(item), key, context, typeInfo),
                 item.version,
                 context.ExpiresAt(item.ttl_ms)));
         }

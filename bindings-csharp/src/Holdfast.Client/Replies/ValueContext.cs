@@ -3,12 +3,17 @@ using Holdfast.Interop;
 
 namespace Holdfast;
 
-/// <summary>What reading a value needs of its client: the serializer and the clock.</summary>
-internal sealed class ValueContext(IHoldfastSerializer serializer, TimeProvider clock)
+/// <summary>What reading a value needs of its client: the serializer, the clock, and for messages the store.</summary>
+internal sealed class ValueContext(IHoldfastSerializer serializer, TimeProvider clock, StoreLink? store = null)
 {
     internal IHoldfastSerializer Serializer { get; } = serializer;
 
     internal TimeProvider Clock { get; } = clock;
+
+    /// <summary>The store's name. Only for what has been read from it: it is open.</summary>
+    internal string StoreName => store?.Open.Name ?? "";
+
+    internal ValueContext Of(StoreLink link) => new(Serializer, Clock, link);
 
     /// <summary>
     /// Whether an absolute expiration has passed by this client's clock, though the node's has not come that far.
@@ -22,5 +27,5 @@ internal sealed class ValueContext(IHoldfastSerializer serializer, TimeProvider 
         ((ReplyFlags)item.flags & ReplyFlags.Found) == 0 || HasLapsed(item.absolute_unix_ms)
             ? default
             : new Lookup<T>(
-                ValueFormat<T>.Read(value, key, Serializer, typeInfo), item.version, ExpiresAt(item.ttl_ms));
+                ValueFormat<T>.Read(value, key, this, typeInfo), item.version, ExpiresAt(item.ttl_ms));
 }

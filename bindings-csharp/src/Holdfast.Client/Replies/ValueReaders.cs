@@ -34,7 +34,7 @@ internal readonly struct ValueReader<T>(ValueContext context, HoldfastKey key, J
     public T? Read(in Reply reply) =>
         !reply.Found || context.HasLapsed(reply.AbsoluteUnixMs)
             ? default
-            : ValueFormat<T>.Read(reply.Data, key, context.Serializer, typeInfo);
+            : ValueFormat<T>.Read(reply.Data, key, context, typeInfo);
 }
 
 /// <summary>Reads the entry of a get.</summary>
@@ -44,7 +44,7 @@ internal readonly struct LookupReader<T>(ValueContext context, HoldfastKey key, 
         !reply.Found || context.HasLapsed(reply.AbsoluteUnixMs)
             ? default
             : new Lookup<T>(
-                ValueFormat<T>.Read(reply.Data, key, context.Serializer, typeInfo),
+                ValueFormat<T>.Read(reply.Data, key, context, typeInfo),
                 reply.Version,
                 context.ExpiresAt(reply.TtlMs));
 }
@@ -54,6 +54,6 @@ internal readonly struct PreviousReader<T>(ValueContext context, HoldfastKey key
 {
     public Lookup<T> Read(in Reply reply) =>
         reply.Found
-            ? new Lookup<T>(ValueFormat<T>.Read(reply.Data, key, context.Serializer, typeInfo), reply.Version)
+            ? new Lookup<T>(ValueFormat<T>.Read(reply.Data, key, context, typeInfo), reply.Version)
             : default;
 }

@@ -49,7 +49,7 @@ public sealed class BatchResult
             ? throw new InvalidOperationException($"The item of key \"{Key.ToMessage()}\" is a {Operation}, not a Get.")
             : !Found
                 ? default
-                : new Lookup<T>(ValueFormat<T>.Read(Data, Key, _context.Serializer, typeInfo), Version, ExpiresAt);
+                : new Lookup<T>(ValueFormat<T>.Read(Data, Key, _context, typeInfo), Version, ExpiresAt);
     }
 
     /// <summary>Throws <see cref="Error"/>, if there is one.</summary>

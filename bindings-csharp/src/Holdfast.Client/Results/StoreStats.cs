@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Holdfast;
 
 /// <summary>Counters of a store, since its node started.</summary>
@@ -26,4 +28,9 @@ public sealed class StoreStats
 
     /// <summary>Changes applied.</summary>
     public long Changes { get; init; }
+
+    /// <summary>All of them on one line.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Entries} entries in {Bytes} of {MaxMemory} bytes; {Hits} hits, {Misses} misses, {Evictions} evictions, {Expirations} expirations, {Changes} changes");
 }

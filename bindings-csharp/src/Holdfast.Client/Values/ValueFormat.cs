@@ -14,18 +14,18 @@ internal static class ValueFormat<T>
     /// <summary>How the type is written without a serializer; null: it needs one.</summary>
     internal static readonly IScalarFormat<T>? Scalar = (IScalarFormat<T>?)ScalarFormats.Of(typeof(T));
 
-    /// <summary>Reads a value; what cannot be read is an error that names key and type.</summary>
+    /// <summary>Reads a value; what cannot be read is an error that names key, store and type.</summary>
     internal static T Read(
         ReadOnlySpan<byte> bytes,
         in HoldfastKey key,
-        IHoldfastSerializer serializer,
+        ValueContext context,
         JsonTypeInfo<T>? typeInfo)
     {
         if (typeInfo is null)
         {
             if (typeof(T) == typeof(string))
             {
-                return (T)(object)ReadText(bytes, key);
+                return (T)(object)ReadText(bytes, key, context);
             }
 
             if (typeof(T) == typeof(byte[]))
@@ -35,14 +35,14 @@ internal static class ValueFormat<T>
 
             if (Scalar is { } scalar)
             {
-                return scalar.TryRead(bytes, out T? value) ? value! : throw Unreadable(key, null);
+                return scalar.TryRead(bytes, out T? value) ? value! : throw NotItsText(key, context);
             }
         }
 
-        return Deserialize(bytes, key, serializer, typeInfo);
+        return Deserialize(bytes, key, context, typeInfo);
     }
 
-    private static string ReadText(ReadOnlySpan<byte> bytes, in HoldfastKey key)
+    private static string ReadText(ReadOnlySpan<byte> bytes, in HoldfastKey key, ValueContext context)
     {
         try
         {
@@ -50,14 +50,14 @@ internal static class ValueFormat<T>
         }
         catch (DecoderFallbackException error)
         {
-            throw Unreadable(key, error);
+            throw Unreadable(key, context, error);
         }
     }
 
     private static T Deserialize(
         ReadOnlySpan<byte> bytes,
         in HoldfastKey key,
-        IHoldfastSerializer serializer,
+        ValueContext context,
         JsonTypeInfo<T>? typeInfo)
     {
         byte[]? copy = null;
@@ -68,7 +68,7 @@ internal static class ValueFormat<T>
                 return HoldfastJsonSerializer.Read(bytes, typeInfo);
             }
 
-            if (serializer is HoldfastJsonSerializer json)
+            if (context.Serializer is HoldfastJsonSerializer json)
             {
                 return json.Deserialize<T>(bytes);
             }
@@ -76,11 +76,11 @@ internal static class ValueFormat<T>
             // A sequence needs managed memory; the bytes may lie on the stack or in native memory.
             copy = ArrayPool<byte>.Shared.Rent(bytes.Length);
             bytes.CopyTo(copy);
-            return serializer.Deserialize<T>(new ReadOnlySequence<byte>(copy, 0, bytes.Length));
+            return context.Serializer.Deserialize<T>(new ReadOnlySequence<byte>(copy, 0, bytes.Length));
         }
         catch (Exception error) when (error is not HoldfastException)
         {
-            throw Unreadable(key, error);
+            throw Unreadable(key, context, error);
         }
         finally
         {
@@ -91,9 +91,17 @@ internal static class ValueFormat<T>
         }
     }
 
-    private static HoldfastException Unreadable(in HoldfastKey key, Exception? cause) => new(
+    private static HoldfastException NotItsText(in HoldfastKey key, ValueContext context)
+    {
+        Type type = Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T);
+        string range = type == typeof(bool) || type == typeof(Guid) ? "" : " (or is out of its range)";
+        return new HoldfastException(
+            HoldfastErrorCode.Serialization,
+            $"The value of key \"{key.ToMessage()}\" in store '{context.StoreName}' is not the text of a {type}{range}.");
+    }
+
+    private static HoldfastException Unreadable(in HoldfastKey key, ValueContext context, Exception cause) => new(
         HoldfastErrorCode.Serialization,
-        $"The value of key \"{key.ToMessage()}\" cannot be read as '{typeof(T)}'"
-        + (cause is null ? "." : $": {cause.Message}"),
+        $"The value of key \"{key.ToMessage()}\" in store '{context.StoreName}' cannot be read as '{typeof(T)}': {cause.Message}",
         innerException: cause);
 }

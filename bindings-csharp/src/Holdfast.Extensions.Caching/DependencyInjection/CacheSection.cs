@@ -51,16 +51,9 @@ internal static class CacheSection
         var options = new DistributedCacheEntryOptions();
         foreach (var child in section.GetChildren())
         {
-            try
+            if (!SettingsSection.TrySet(OfEntries, options, child, failures))
             {
-                if (!SettingsSection.TrySet(OfEntries, options, child, failures))
-                {
-                    failures.Add(SettingsSection.Unknown(child, OfEntries.Keys));
-                }
-            }
-            catch (ArgumentOutOfRangeException)
-            {
-                failures.Add($"The setting '{child.Path}' takes a duration above zero.");
+                failures.Add(SettingsSection.Unknown(child, OfEntries.Keys));
             }
         }
 

@@ -64,6 +64,13 @@ public partial class SettingsTableTests
     }
 
     [Fact]
+    public void an_infinite_default_ttl_is_passed_as_none()
+    {
+        Assert.Equal("default-ttl=none\n", new HoldfastStoreOptions { DefaultTtl = Timeout.InfiniteTimeSpan }.Settings());
+        Assert.Throws<ArgumentOutOfRangeException>(() => new HoldfastClientOptions { Timeout = Timeout.InfiniteTimeSpan }.Settings());
+    }
+
+    [Fact]
     public async Task native_code_reads_them_all()
     {
         HoldfastClientOptions options = Everything.Copy();

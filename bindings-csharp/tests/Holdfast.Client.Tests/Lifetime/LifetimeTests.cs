@@ -41,6 +41,16 @@ public class LifetimeTests
     }
 
     [Fact]
+    public async Task a_disposed_client_gives_no_view_on_another_store()
+    {
+        HoldfastClient client = await TestNode.ConnectAsync();
+        HoldfastClient view = client.Store("other");
+        await client.DisposeAsync();
+        Assert.Throws<ObjectDisposedException>(() => client.Store("another"));
+        Assert.Throws<ObjectDisposedException>(() => view.Store("another"));
+    }
+
+    [Fact]
     public async Task a_client_disposed_before_its_first_use_never_opens()
     {
         HoldfastClient client = HoldfastClient.Create(new HoldfastClientOptions { ConnectionString = TestNode.ConnectionString() });

@@ -32,7 +32,7 @@ public partial class SerializerTests
     }
 
     [Fact]
-    public async Task a_value_that_cannot_be_read_names_key_and_type()
+    public async Task a_value_that_cannot_be_read_names_key_store_and_type()
     {
         await using HoldfastClient client = await TestNode.ConnectAsync();
         client.Put("the key", "not a number");
@@ -42,6 +42,7 @@ public partial class SerializerTests
             Assert.Equal(HoldfastErrorCode.Serialization, error.Code);
             Assert.Contains("the key", error.Message, StringComparison.Ordinal);
             Assert.Contains(type, error.Message, StringComparison.Ordinal);
+            Assert.Contains("'tests'", error.Message, StringComparison.Ordinal);
         }
 
         IsUnreadable(() => client.Get<int>("the key"), "Int32");
@@ -56,6 +57,14 @@ public partial class SerializerTests
         HoldfastException asynchronous = await Assert.ThrowsAsync<HoldfastException>(
             async () => await client.GetAsync<int>("the key"));
         Assert.Equal(HoldfastErrorCode.Serialization, asynchronous.Code);
+        HoldfastException ofView = Assert.Throws<HoldfastException>(() =>
+        {
+            HoldfastClient view = client.Store("other").WithPrefix("p:");
+            view.Put("large", long.MaxValue);
+            view.Get<int?>("large");
+        });
+        Assert.Equal(
+            "The value of key \"large\" in store 'other' is not the text of a System.Int32 (or is out of its range).", ofView.Message);
     }
 
     [Fact]

@@ -73,11 +73,14 @@ public class PutAndGetTests
         HoldfastException error = Assert.Throws<HoldfastException>(() => client.Replace("k", "third", first));
         Assert.Equal(HoldfastErrorCode.VersionMismatch, error.Code);
         Assert.Equal(second, error.CurrentVersion);
+        Assert.Equal($"The entry of key \"k\" has version {second}, not {first}. Read it again, or use TryReplace.", error.Message);
         Assert.Null(client.TryReplace("k", "third", first));
         Assert.Equal("second", client.Get<string>("k"));
         Assert.True(await client.TryReplaceAsync("k", "third", second) > second);
         HoldfastException missing = await Assert.ThrowsAsync<HoldfastException>(async () => await client.ReplaceAsync("none", 1, 1));
         Assert.Equal(HoldfastErrorCode.VersionMismatch, missing.Code);
+        Assert.Equal("The key \"none\" has no entry: Replace needs one; use Put or Create.", missing.Message);
+        Assert.Null(missing.CurrentVersion);
         Assert.Null(missing.CurrentVersion);
         Assert.False(client.Exists("none"));
     }

@@ -128,6 +128,11 @@ public class RangeTests
         Assert.Equal((0, 1), (stats.Entries, stats.Expirations));
     }
 
+    [Fact]
+    public void statistics_are_readable_as_text() => Assert.Equal(
+        "1 entries in 120 of 8388608 bytes; 3 hits, 4 misses, 5 evictions, 6 expirations, 7 changes",
+        new StoreStats { Entries = 1, Bytes = 120, MaxMemory = 8 << 20, Hits = 3, Misses = 4, Evictions = 5, Expirations = 6, Changes = 7 }.ToString());
+
     private static List<string> Texts(IEnumerable<HoldfastKey> keys) => [.. keys.Select(key => key.ToString())];
 
     private static async Task<HoldfastClient> FilledAsync(string settings)
