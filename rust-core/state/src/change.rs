@@ -139,7 +139,7 @@ impl Machine {
                 None => (initial, None, false),
                 Some(now) => (
                     number(now.value())?,
-                    (!reset_expiry).then(|| now.deadlines()),
+                    (!reset_expiry).then(|| now.deadlines().accessed(at)),
                     now.never_evict(),
                 ),
             };

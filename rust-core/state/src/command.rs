@@ -132,7 +132,7 @@ pub enum Change<'a> {
         initial: i64,
         /// The expiry of an entry that does not exist (none: the store's default).
         expiry: Expiry,
-        /// Gives `expiry` to an existing entry too, which else keeps its own.
+        /// Gives `expiry` to an existing entry too, which else keeps its own (and slides).
         reset_expiry: bool,
     },
     /// Removes a range of keys.

@@ -41,6 +41,8 @@ struct Header {
 }
 
 const _: () = assert!(HEADER == 32);
+// The fields behind it are atomics of 64 bits: where an i64 is aligned to less, this must not compile.
+const _: () = assert!(align_of::<Header>() >= align_of::<AtomicI64>());
 
 /// A shared, immutable entry: key, value, version and expiry.
 ///

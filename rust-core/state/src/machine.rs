@@ -133,6 +133,12 @@ impl Machine {
 
     fn apply_to_group(&self, at: Timestamp, command: &GroupCommand<'_>) -> Outcome {
         self.advance(at);
+        if let GroupCommand::WatchHistory { store, on } = *command
+            && let Some(store) = self.store(store)
+        {
+            let version = store.watch(on, || self.next_revision());
+            return Outcome::Done { version };
+        }
         let version = self.next_revision();
         match *command {
             GroupCommand::DefineStore { id, name, settings } => {
@@ -161,11 +167,8 @@ impl Machine {
                 }
                 self.feature_level.fetch_max(level, Ordering::Relaxed);
             }
-            GroupCommand::WatchHistory { store, on } => {
-                let Some(found) = self.store(store) else {
-                    return StateError::StoreNotReady { store }.into();
-                };
-                found.watch(on, version);
+            GroupCommand::WatchHistory { store, .. } => {
+                return StateError::StoreNotReady { store }.into();
             }
         }
         Outcome::Done { version }

@@ -53,8 +53,8 @@ impl Slots {
     /// Refuses a slot that is not served.
     #[inline]
     pub(crate) fn check(&self, slot: Slot) -> Result<(), StateError> {
-        let word = self.served[usize::from(slot.0) / 64 % WORDS].load(Ordering::Relaxed);
-        if word & 1 << (slot.0 % 64) != 0 {
+        let word = self.served.get(usize::from(slot.0) / 64);
+        if word.is_some_and(|word| word.load(Ordering::Relaxed) & 1 << (slot.0 % 64) != 0) {
             return Ok(());
         }
         Err(self.wrong(slot))

@@ -103,7 +103,7 @@ impl Machine {
         let store = self.store(id).expect("just defined");
         let keeps_history = input.bool()?;
         if !store.is_ordered() {
-            store.watch(keeps_history, Revision::MIN);
+            store.watch(keeps_history, || Revision::MIN);
         } else if !keeps_history {
             return Err(malformed("a coordination store without a history"));
         }

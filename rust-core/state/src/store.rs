@@ -167,14 +167,19 @@ impl Store {
         self.history.lock().bytes()
     }
 
-    /// Begins or ends a cache store's history; `since` is the revision of the switch.
-    pub(crate) fn watch(&self, on: bool, since: Revision) {
-        if self.is_ordered() || on == self.keeps_history() {
-            return;
-        }
+    /// Begins or ends a cache store's history; `revision` gives the one of the switch.
+    pub(crate) fn watch(&self, on: bool, revision: impl FnOnce() -> Revision) -> Revision {
+        // Changes decide under their sub-map's lock whether to record: with all of them held, each is
+        // before the switch and its revision or behind both.
+        let _guards: Vec<_> = self.shards.iter().map(|shard| shard.map.read()).collect();
         let mut history = self.history.lock();
+        let since = revision();
+        if self.is_ordered() || on == self.keeps_history() {
+            return since;
+        }
         *history = History::new(since, history.limit());
         self.history_on.store(on, Ordering::Relaxed);
+        since
     }
 
     #[inline]

@@ -129,7 +129,7 @@ impl SubMap {
         let entry = draft.publish(version, id, 0);
         self.wheel.begin(at);
         self.count_in(&entry);
-        self.schedule(&entry, i64::MAX);
+        self.schedule(&entry, None);
         if let Some(index) = &mut self.index {
             index.insert(entry.clone());
         }
@@ -149,7 +149,8 @@ impl SubMap {
     pub(crate) fn overwrite(&mut self, id: u32, draft: Draft, version: Revision, at: i64) -> EntryRef {
         let old = self.slab.entry(id);
         let heat = old.heat().load(std::sync::atomic::Ordering::Relaxed);
-        let (old_charge, was_due) = (old.charge(self.traits.ordered), self.removed_from(old));
+        let old_charge = old.charge(self.traits.ordered);
+        let was_due = old.is_timed().then(|| self.removed_from(old));
         let entry = draft.publish(version, id, heat_after_overwrite(heat));
         let pinned = entry.never_evict();
         self.wheel.begin(at);

@@ -27,6 +27,16 @@ impl Deadlines {
     }
 }
 
+impl Deadlines {
+    /// The same after an access.
+    pub(crate) fn accessed(mut self, at: Timestamp) -> Deadlines {
+        if let Some((_, access_at)) = &mut self.sliding {
+            *access_at = at.0.max(*access_at);
+        }
+        self
+    }
+}
+
 impl EntryRef {
     pub(crate) fn deadlines(&self) -> Deadlines {
         Deadlines {

@@ -47,18 +47,18 @@ impl SubMap {
     fn is_due(&mut self, up_to: i64, looks: &mut usize, swept: &mut Vec<EntryRef>) -> Due {
         loop {
             // What is ready is in order only against what has left the wheel.
-            let in_wheel = self.wheel.next().unwrap_or(i64::MAX);
+            let in_wheel = self.wheel.next().filter(|next| *next <= up_to);
             let newest = self
                 .unsorted
                 .or_else(|| self.ready.last().map(|(deadline, _)| *deadline));
-            if in_wheel <= up_to && newest.is_none_or(|newest| in_wheel <= newest) {
+            if in_wheel.is_some_and(|next| newest.is_none_or(|newest| next <= newest)) {
                 if *looks == 0 {
                     return Due::Later;
                 }
                 *looks -= self.look(up_to, *looks);
                 continue;
             }
-            if in_wheel > up_to {
+            if in_wheel.is_none() {
                 // Nothing to take out: only the wheel's present moves on.
                 self.look(up_to, 1);
             }
@@ -174,10 +174,11 @@ impl SubMap {
             .dedup_by(|(a, left), (b, right)| a == b && left.is_same(right));
     }
 
-    pub(super) fn schedule(&mut self, entry: &EntryRef, already: i64) {
+    /// Has the entry looked at in time; `already` is when its node is looked at anyway.
+    pub(super) fn schedule(&mut self, entry: &EntryRef, already: Option<i64>) {
         if entry.is_timed() {
             let deadline = self.removed_from(entry);
-            if deadline < already {
+            if already.is_none_or(|already| deadline < already) {
                 self.wheel.insert(entry.id(), deadline);
             }
         }
@@ -187,12 +188,18 @@ impl SubMap {
         if self.wheel.items() <= 2 * self.timed + STALE_ITEMS {
             return;
         }
+        // From the items, not from the slab: that may hold millions without a deadline.
+        let mut ids: Vec<u32> = self.ready.iter().map(|(_, entry)| entry.id()).collect();
+        self.wheel.peek(i64::MAX, |id| ids.push(id));
+        ids.sort_unstable();
+        ids.dedup();
         self.wheel.clear();
         self.ready.clear();
         self.unsorted = None;
-        for entry in self.slab.iter().filter(|entry| entry.is_timed()) {
-            let deadline = entry.removed_from(self.traits.grace_ms);
-            self.wheel.insert(entry.id(), deadline);
+        for id in ids {
+            if let Some(entry) = self.slab.get(id).filter(|entry| entry.is_timed()) {
+                self.wheel.insert(id, entry.removed_from(self.traits.grace_ms));
+            }
         }
     }
 }

@@ -170,8 +170,10 @@ impl Model {
                 value,
                 version,
                 read_deadline: i64::MIN,
-                // What reads have slid is kept as an access.
-                ..self.with_reads_logged(old)
+                sliding: old
+                    .sliding
+                    .map(|(window, access_at)| (window, access_at.max(self.at))),
+                ..old
             },
             old => {
                 let never_evict = old.is_some_and(|old| old.never_evict);
@@ -180,15 +182,6 @@ impl Model {
         };
         self.entries.insert(key, entry);
         Expected::Counter { before, after }
-    }
-
-    fn with_reads_logged(&self, mut entry: ModelEntry) -> ModelEntry {
-        if self.grace_ms == 0
-            && let Some((window, access_at)) = &mut entry.sliding
-        {
-            *access_at = (*access_at).max(entry.read_deadline.saturating_sub(*window));
-        }
-        entry
     }
 
     /// What an `Expire` removes, in order, and whether more is left.
