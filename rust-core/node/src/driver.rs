@@ -11,6 +11,8 @@ use parking_lot::{Condvar, Mutex};
 
 /// Least time between two rounds.
 pub(crate) const ROUND: Duration = Duration::from_millis(20);
+/// What is left to others of a store's lock between two rounds of steps while there is more to do.
+pub(crate) const BREATH: Duration = Duration::from_millis(1);
 
 const NEVER: i64 = i64::MAX;
 
@@ -100,16 +102,11 @@ impl Alarm {
         }
     }
 
-    /// Whether the node ends.
-    pub(crate) fn stopped(&self) -> bool {
-        self.flags.lock().stopped
-    }
-
-    /// Lets a round's least time pass; false when the node ends meanwhile.
-    pub(crate) fn pause(&self) -> bool {
+    /// Lets the least time between two rounds pass; false when the node ends meanwhile.
+    pub(crate) fn pause(&self, least: Duration) -> bool {
         let mut flags = self.flags.lock();
         if !flags.stopped {
-            self.wake.wait_for(&mut flags, ROUND);
+            self.wake.wait_for(&mut flags, least);
         }
         !flags.stopped
     }

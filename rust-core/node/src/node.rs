@@ -14,7 +14,7 @@ use holdfast_state::{
 use parking_lot::Mutex;
 
 use crate::clock::{ClusterClock, first_revision};
-use crate::driver::{Alarm, Woken};
+use crate::driver::{Alarm, BREATH, ROUND, Woken};
 use crate::log::{Level, LogSink};
 use crate::room::MemoryUse;
 use crate::store::{Driven, NodeError, NodeStore};
@@ -244,13 +244,13 @@ impl Inner {
             }
         }
         if more {
-            return !self.alarm.stopped();
+            return self.alarm.pause(BREATH);
         }
         if let Some(deadline) = stores.iter().filter_map(|store| store.next_deadline()).min() {
             self.alarm.set(deadline);
         }
         drop(stores);
-        self.alarm.wait(|deadline| self.time_until(deadline)) == Woken::Work && self.alarm.pause()
+        self.alarm.wait(|deadline| self.time_until(deadline)) == Woken::Work && self.alarm.pause(ROUND)
     }
 
     /// How long to wait for a deadline; `None` when the clock does not move by itself.

@@ -139,7 +139,7 @@ impl Machine {
         }
         let expirations = &guard.shard.expirations;
         expirations.fetch_add(removed.len() as u64, Ordering::Relaxed);
-        drop(guard);
+        guard.release();
         (removed.len(), due)
     }
 
