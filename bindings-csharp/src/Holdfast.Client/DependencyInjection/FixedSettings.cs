@@ -50,7 +50,7 @@ internal sealed class FixedSettings(IServiceProvider services, IEnumerable<Setti
         {
             if (ContentOf(section) != used && Interlocked.Exchange(ref warned, 1) == 0)
             {
-                HostingLog.SettingsChangedAfterUse(logger, section.Path);
+                ClientLog.SettingsChangedAfterUse(logger, section.Path);
             }
         });
         lock (_watches)

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Holdfast;
 
-/// <summary>What the client logs.</summary>
+/// <summary>
+/// What the client logs (events 1 to 99) and its registration (100 to 199). One class for all: of several, the
+/// generator writes now this one first and now that, and the assembly would not be the same twice.
+/// </summary>
 internal static partial class ClientLog
 {
     [LoggerMessage(1, LogLevel.Debug, "Connected to store '{Store}' on node '{Node}'.")]
@@ -16,4 +19,10 @@ internal static partial class ClientLog
 
     [LoggerMessage(4, LogLevel.Warning, "{Count} native log lines were dropped because they were not taken in time.")]
     internal static partial void LinesDropped(ILogger logger, int count);
+
+    [LoggerMessage(
+        EventId = 100,
+        Level = LogLevel.Warning,
+        Message = "The settings of section '{Section}' changed after Holdfast had used them: the new ones apply from the next start of the application.")]
+    internal static partial void SettingsChangedAfterUse(ILogger logger, string section);
 }
