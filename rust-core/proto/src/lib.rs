@@ -1,11 +1,25 @@
-//! What client, node and C# agree on about a request's end: the one table of error codes ([`Code`]), whether a
-//! failed change may have been applied ([`Outcome`]), and the error that carries both to a caller ([`Error`]).
+//! What client, node and C# agree on: the session protocol ([`session`]), the gRPC services of a node (`admin`, with
+//! the feature `grpc`), the one table of error codes ([`Code`]), whether a failed change may have been applied
+//! ([`Outcome`]), and the error that carries both to a caller ([`Error`]).
 
 mod code;
 mod error;
+pub mod session;
 mod state_error;
+mod store_defaults;
 mod text;
+
+/// The admin service of a node.
+#[cfg(feature = "grpc")]
+#[allow(missing_docs, clippy::all)]
+pub mod admin {
+    tonic::include_proto!("holdfast.admin.v1");
+
+    /// The service's description, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/admin.descriptors"));
+}
 
 pub use code::{Code, Outcome};
 pub use error::Error;
+pub use store_defaults::{LEAST_MEMORY, resolve_store};
 pub use text::bytes_text;

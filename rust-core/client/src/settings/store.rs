@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use holdfast_proto::{Code, Error, bytes_text};
+use holdfast_proto::{Code, Error, bytes_text, resolve_store};
 use holdfast_state::{Eviction, StoreClass, StoreSettingsGiven};
 
 use super::given;
-use super::table::{LEAST_MEMORY, Scope, Setting};
+use super::table::{Scope, Setting};
 use super::value::{self, Words};
 
 impl Words for StoreClass {
@@ -20,11 +20,6 @@ impl Words for Eviction {
     const WORDS: &'static [(&'static str, Eviction)] =
         &[("s3-fifo", Eviction::S3Fifo), ("none", Eviction::None)];
 }
-
-/// A budget holds at least this many of the largest values, so that one put never empties a store.
-const LEAST_VALUES_IN_BUDGET: u64 = 16;
-/// An embedded cache store is a guest in its process.
-const MOST_DEFAULT_CACHE_BUDGET: u64 = 256 << 20;
 
 /// The store's settings that were given; only these can contradict the ones of a store that exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,30 +53,7 @@ impl StoreSettings {
         available: u64,
         node_limit: u64,
     ) -> Result<holdfast_state::StoreSettings, Error> {
-        let resolved = self.given.resolve(default_class, |class| match class {
-            StoreClass::Coordination => node_limit,
-            StoreClass::Cache => (available / 10)
-                .min(MOST_DEFAULT_CACHE_BUDGET)
-                .min(node_limit)
-                .max(LEAST_MEMORY),
-        });
-        let refused = |message: &str| Err(Error::new(Code::InvalidSetting, message));
-        if resolved.class == StoreClass::Coordination {
-            if resolved.eviction != Eviction::None {
-                return refused("setting 'eviction' is 's3-fifo': a coordination store takes only none");
-            }
-            if resolved.hash_tags {
-                return refused(
-                    "setting 'hash-tags' is 'on': a coordination store, whose keys all lie in one slot, \
-                     takes only off",
-                );
-            }
-        }
-        if resolved.max_memory / LEAST_VALUES_IN_BUDGET < u64::from(resolved.max_value) {
-            return refused(&budget_too_small(&resolved, self.given.max_memory.is_some()));
-        }
-        resolved.check()?;
-        Ok(resolved)
+        resolve_store(&self.given, default_class, available, node_limit)
     }
 
     pub(super) fn set(&mut self, setting: &Setting, text: &str) -> Result<(), Error> {
@@ -128,18 +100,6 @@ impl StoreSettings {
         .flatten()
         .collect()
     }
-}
-
-#[cold]
-fn budget_too_small(settings: &holdfast_state::StoreSettings, given: bool) -> String {
-    let by_default = if given { "" } else { " by default" };
-    let least = bytes_text(u64::from(settings.max_value) * LEAST_VALUES_IN_BUDGET);
-    let max_value = bytes_text(u64::from(settings.max_value));
-    let max_memory = bytes_text(settings.max_memory);
-    format!(
-        "setting 'max-memory' is '{max_memory}'{by_default}: with a max-value of {max_value} it takes \
-         at least {LEAST_VALUES_IN_BUDGET} times that, {least}"
-    )
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The one table of settings.
 
 use holdfast_proto::Error;
+pub use holdfast_proto::LEAST_MEMORY;
 
 use super::value;
 
@@ -66,8 +67,6 @@ pub struct Setting {
     pub doc: &'static str,
 }
 
-/// Smallest memory budget of a store or node. Below it the largest value would be smaller than a kibibyte.
-pub const LEAST_MEMORY: u64 = 16 * 1024;
 /// Largest memory budget; far above any machine, and far from overflow in sums.
 pub const MOST_MEMORY: u64 = 1 << 50;
 /// Longest timeout: what a .NET timer accepts, in whole days.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::settings::NodeSettings;
+use holdfast_proto::LEAST_MEMORY;
 
 const GIB: u64 = 1 << 30;
 /// The memory of a machine that sets no bounds here.

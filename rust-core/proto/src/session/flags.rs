@@ -1,0 +1,33 @@
+//! Bits of [`super::RequestHeader::flags`] and [`super::ReplyHeader::flags`], the same as in the C ABI.
+
+/// Only if the key does not exist.
+pub const IF_ABSENT: u32 = 1;
+/// Only if the key exists.
+pub const IF_PRESENT: u32 = 1 << 1;
+/// Only if the entry has `version`.
+pub const IF_VERSION: u32 = 1 << 2;
+/// Answer with the former value.
+pub const RETURN_PREVIOUS: u32 = 1 << 3;
+/// The entry is never evicted.
+pub const NEVER_EVICT: u32 = 1 << 4;
+/// Leave the value out of the reply.
+pub const METADATA_ONLY: u32 = 1 << 5;
+/// Do not slide.
+pub const NO_SLIDE: u32 = 1 << 6;
+/// `Increment` sets the expiry also on an entry that exists.
+pub const RESET_EXPIRY: u32 = 1 << 7;
+/// The key is a prefix.
+pub const PREFIX: u32 = 1 << 8;
+/// Key and payload bound a range.
+pub const RANGE: u32 = 1 << 9;
+/// Backwards.
+pub const DESCENDING: u32 = 1 << 10;
+/// Keys without values.
+pub const KEYS_ONLY: u32 = 1 << 11;
+
+/// The key existed (before the operation, for a change).
+pub const FOUND: u32 = 1;
+/// The change was applied.
+pub const APPLIED: u32 = 1 << 1;
+/// With a code: whether the change was applied is unknown.
+pub const OUTCOME_UNKNOWN: u32 = 1 << 2;
