@@ -96,6 +96,11 @@
 #define HF_REPLY_TRANSIENT (1 << 3)
 
 /**
+ * With the state connected: the node lost what it held in memory since this client was last connected.
+ */
+#define HF_REPLY_EPOCH_CHANGED (1 << 4)
+
+/**
  * What a request asks for. The operands that each reads are named after it; all others are ignored
  * and should be zero. "value" is `payload`/`payload_length`, "items" is `payload` as an array of
  * `payload_length` whole [`HfRequest`]s.
@@ -108,7 +113,9 @@ enum HfOp
   /**
    * Opens a store by name: `key` = its name (`name` or `tenant/name`), `payload` = settings as
    * `name=value` lines. Reply: `number` = the id for `HfRequest::store`, `previous` = its class
-   * (0 coordination, 1 cache), `absolute_unix_ms` = largest value in bytes.
+   * (0 coordination, 1 cache, -1 not known yet), `absolute_unix_ms` = largest value in bytes (0: not
+   * known yet), data = its full name. Completes at once; a remote client asks the node with the store's
+   * first request, which then fails with what opening it fails with.
    */
   HfOp_OpenStore = 1,
   /**
@@ -185,6 +192,16 @@ enum HfOp
    * Answers with its own `key` as data and `delta` as `number`. Only for [`hf_echo`](crate::hf_echo).
    */
   HfOp_Echo = 16,
+  /**
+   * A round trip to the node that serves the store. Reply: `number` = the node's epoch (0: embedded),
+   * data = `address, newline, node name` (no address: embedded).
+   */
+  HfOp_Ping = 17,
+  /**
+   * Waits until a node serves `store` and has it open, at most `timeout_ms` (0: the client's
+   * `connect-timeout`). Reply as `OpenStore`'s, its data the store's full name.
+   */
+  HfOp_Connect = 18,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum HfOp HfOp;
@@ -268,6 +285,12 @@ enum HfStatus
    * Only in items of a scan: the cursor of the next page.
    */
   HfStatus_Cursor = 6,
+  /**
+   * Only in a callback, with ticket 0: the client's connection changed. `number` = 0 connecting, 1
+   * connected, 2 disconnected (it reconnects by itself); `version` = the node's epoch, 0: not known;
+   * data = `address, newline, node name, newline, reason`. A client of an embedded node has none.
+   */
+  HfStatus_State = 7,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum HfStatus HfStatus;
@@ -320,6 +343,14 @@ typedef struct HfReply {
    */
   int64_t absolute_unix_ms;
   /**
+   * Times that the request was sent again.
+   */
+  uint32_t retries;
+  /**
+   * 1 + index of the endpoint that answered, in the list of `hf_open`'s reply; 0: none.
+   */
+  uint32_t server;
+  /**
    * The value, the items or the message; may lie in the request's room.
    */
   const uint8_t *data;
@@ -328,7 +359,8 @@ typedef struct HfReply {
    */
   uint64_t data_length;
   /**
-   * What `hf_reply_release` takes when `data` is no longer read; 0: nothing to release.
+   * What `hf_reply_release` takes when `data` is no longer read; 0: nothing to release (in a callback,
+   * `data` is valid until it returns).
    */
   uint64_t release;
 } HfReply;
@@ -420,7 +452,8 @@ typedef struct HfRequest {
    */
   uint32_t cursor_length;
   /**
-   * Deadline of the whole call in ms, 0: none.
+   * How long the call may take in ms, 0: the client's `timeout`. A remote client ends it by then,
+   * whatever happens; an embedded call never waits.
    */
   uint32_t timeout_ms;
 } HfRequest;
@@ -531,7 +564,7 @@ typedef struct HfLogLine {
    */
   uint32_t dropped;
   /**
-   * Who speaks: `node NAME` or `client N`.
+   * Who speaks: `node NAME`, `client NAME` or `client of SERVERS`.
    */
   const uint8_t *source;
   /**
@@ -562,14 +595,18 @@ uint64_t hf_abi_version(void);
  * it. `completed` is the address of a
  * `void (*)(uint64_t context, const HfReply *replies, uint32_t count)` that must stay callable until
  * the client's last completion or until `hf_silence(context)`; it is called by the client's I/O
- * thread, may be called by the thread that closes a client without one, and must not unwind. The
- * replies that it gets are valid during the callback, their data until `hf_reply_release`.
+ * thread (clients of the same servers share one), may be called by the thread that closes a client
+ * without one, and must not unwind. The
+ * replies that it gets are valid during the callback; their data until `hf_reply_release`, or during the
+ * callback when their `release` is 0. Replies with ticket 0 are about the client itself: `State`, `Closed`.
  *
  * Returns a [`HfStatus`]. `Ok`: `*client` is the handle, to be given to `hf_close` once. In both
- * cases `*reply` is filled in and its `release` is the caller's. `Ok`: `number` is 1 when the node is
- * shared with other clients of the process, `previous` the class of the connection string's store (0
- * coordination, 1 cache), `absolute_unix_ms` the largest value in bytes, data
- * `store name, newline, node name`. Any thread; blocks for as long as opening takes.
+ * cases `*reply` is filled in and its `release` is the caller's. `Ok`: `number` is 0 for an isolated
+ * node in the process, 1 for the one that the process shares and 2 for servers; `previous` is the class
+ * of the connection string's store (0 coordination, 1 cache, -1 not known yet), `absolute_unix_ms` the
+ * largest value in bytes (0: not known yet), data `store name, newline, node name` and for servers, whose
+ * node name is empty, one further line `host:port` for each. Any thread; blocks for as long as opening an
+ * embedded node takes. With servers nothing is connected yet: that begins with the first request.
  *
  * # Safety
  * `text` and `settings` are readable for their lengths (or null with length 0), `client` and `reply`

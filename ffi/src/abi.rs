@@ -14,7 +14,9 @@ use interoptopus::ffi;
 pub enum HfOp {
     /// Opens a store by name: `key` = its name (`name` or `tenant/name`), `payload` = settings as
     /// `name=value` lines. Reply: `number` = the id for `HfRequest::store`, `previous` = its class
-    /// (0 coordination, 1 cache), `absolute_unix_ms` = largest value in bytes.
+    /// (0 coordination, 1 cache, -1 not known yet), `absolute_unix_ms` = largest value in bytes (0: not
+    /// known yet), data = its full name. Completes at once; a remote client asks the node with the store's
+    /// first request, which then fails with what opening it fails with.
     OpenStore = 1,
     /// Reads one entry: `key`. Reply: flag `FOUND`, value, `version`, `ttl_ms`, `absolute_unix_ms`.
     /// Flag `METADATA_ONLY` leaves the value out; slides a sliding deadline unless `NO_SLIDE`.
@@ -60,6 +62,12 @@ pub enum HfOp {
     AdvanceClock = 15,
     /// Answers with its own `key` as data and `delta` as `number`. Only for [`hf_echo`](crate::hf_echo).
     Echo = 16,
+    /// A round trip to the node that serves the store. Reply: `number` = the node's epoch (0: embedded),
+    /// data = `address, newline, node name` (no address: embedded).
+    Ping = 17,
+    /// Waits until a node serves `store` and has it open, at most `timeout_ms` (0: the client's
+    /// `connect-timeout`). Reply as `OpenStore`'s, its data the store's full name.
+    Connect = 18,
 }
 
 /// How `hf_echo` completes its requests.
@@ -101,6 +109,10 @@ pub enum HfStatus {
     Closed = 5,
     /// Only in items of a scan: the cursor of the next page.
     Cursor = 6,
+    /// Only in a callback, with ticket 0: the client's connection changed. `number` = 0 connecting, 1
+    /// connected, 2 disconnected (it reconnects by itself); `version` = the node's epoch, 0: not known;
+    /// data = `address, newline, node name, newline, reason`. A client of an embedded node has none.
+    State = 7,
 }
 
 /// Only if the key does not exist.
@@ -156,6 +168,9 @@ pub const HF_REPLY_OUTCOME_UNKNOWN: u32 = 1 << 2;
 /// With an error: the same call may succeed later.
 #[ffi]
 pub const HF_REPLY_TRANSIENT: u32 = 1 << 3;
+/// With the state connected: the node lost what it held in memory since this client was last connected.
+#[ffi]
+pub const HF_REPLY_EPOCH_CHANGED: u32 = 1 << 4;
 
 /// One request. Everything it points to is copied or used up before `hf_submit` returns, but `room`,
 /// which is written only when the request completes at once.
@@ -203,7 +218,8 @@ pub struct HfRequest {
     pub cursor: *const u8,
     /// Length of `cursor`.
     pub cursor_length: u32,
-    /// Deadline of the whole call in ms, 0: none.
+    /// How long the call may take in ms, 0: the client's `timeout`. A remote client ends it by then,
+    /// whatever happens; an embedded call never waits.
     pub timeout_ms: u32,
 }
 
@@ -231,11 +247,16 @@ pub struct HfReply {
     pub ttl_ms: i64,
     /// The entry's absolute moment (Unix time), 0: none.
     pub absolute_unix_ms: i64,
+    /// Times that the request was sent again.
+    pub retries: u32,
+    /// 1 + index of the endpoint that answered, in the list of `hf_open`'s reply; 0: none.
+    pub server: u32,
     /// The value, the items or the message; may lie in the request's room.
     pub data: *const u8,
     /// Length of `data`.
     pub data_length: u64,
-    /// What `hf_reply_release` takes when `data` is no longer read; 0: nothing to release.
+    /// What `hf_reply_release` takes when `data` is no longer read; 0: nothing to release (in a callback,
+    /// `data` is valid until it returns).
     pub release: u64,
 }
 
@@ -300,7 +321,7 @@ pub struct HfLogLine {
     pub level: u32,
     /// Lines dropped since the line before, because nobody drained them.
     pub dropped: u32,
-    /// Who speaks: `node NAME` or `client N`.
+    /// Who speaks: `node NAME`, `client NAME` or `client of SERVERS`.
     pub source: *const u8,
     /// Length of `source`.
     pub source_length: u64,

@@ -1,12 +1,10 @@
-//! Carries the completions of one client to its callback, in batches, from the client's I/O thread.
+//! Carries the completions of echoes to their client's callback, in batches, from a thread of the client's own.
 //!
 //! Each pending ticket is in exactly one place, `queue` or `held`, until it is delivered: that is why
 //! it completes exactly once, whatever cancels, closes or panics.
 
 use std::collections::HashSet;
-use std::ffi::c_void;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -14,23 +12,8 @@ use holdfast_proto::{Code, Error};
 use parking_lot::{Condvar, Mutex};
 
 use crate::abi::{HfReply, HfStatus};
-use crate::gate::Gate;
+use crate::delivery::Delivery;
 use crate::replies;
-
-/// `void (*)(uint64_t context, const HfReply *replies, uint32_t count)`.
-pub(crate) type Callback = extern "C" fn(u64, *const HfReply, u32);
-
-/// The callback at an address.
-///
-/// # Safety
-/// `address` is null or that of such a function.
-pub(crate) unsafe fn callback_from(address: *const c_void) -> Option<Callback> {
-    if address.is_null() {
-        return None;
-    }
-    // SAFETY: the caller promises that there is such a function at the address; both are one word.
-    Some(unsafe { std::mem::transmute::<*const c_void, Callback>(address) })
-}
 
 /// What completes a pending ticket.
 pub(crate) enum Completion {
@@ -54,19 +37,15 @@ struct State {
 
 /// The way back to the caller, shared by a client and its I/O thread.
 pub(crate) struct Completions {
-    context: u64,
-    callback: Option<Callback>,
-    gate: Arc<Gate>,
+    delivery: Delivery,
     state: Mutex<State>,
     wake: Condvar,
 }
 
 impl Completions {
-    pub(crate) fn new(context: u64, callback: Option<Callback>) -> Arc<Self> {
+    pub(crate) fn new(delivery: Delivery) -> Arc<Self> {
         Arc::new(Self {
-            context,
-            callback,
-            gate: crate::gate::of(context),
+            delivery,
             state: Mutex::default(),
             wake: Condvar::new(),
         })
@@ -134,7 +113,7 @@ impl Completions {
             self.wake.notify_one();
         } else {
             drop(state);
-            self.deliver(&[replies::closed(0)]);
+            self.delivery.deliver(&[replies::closed(0)]);
         }
     }
 
@@ -184,31 +163,16 @@ impl Completions {
                 batch.extend(held.into_iter().map(replies::closed));
                 batch.push(replies::closed(0));
             }
-            self.deliver(&batch);
+            self.delivery.deliver(&batch);
             if closed {
                 return;
             }
         }
     }
-
-    fn deliver(&self, batch: &[HfReply]) {
-        let mut delivered = false;
-        if let Some(callback) = self.callback {
-            self.gate.pass(|| {
-                delivered = true;
-                let count = u32::try_from(batch.len()).expect("fewer than 4 billion pending requests");
-                callback(self.context, batch.as_ptr(), count);
-            });
-        }
-        if !delivered {
-            // Nobody takes the replies over, so nobody would release them.
-            batch.iter().for_each(|reply| replies::release(reply.release));
-        }
-    }
 }
 
 fn reply(ticket: u64, completion: Completion) -> HfReply {
-    catch_unwind(AssertUnwindSafe(|| match completion {
+    replies::contained(ticket, || match completion {
         Completion::Echo { data, number } => HfReply {
             number,
             ..replies::with_bytes(ticket, data)
@@ -218,8 +182,7 @@ fn reply(ticket: u64, completion: Completion) -> HfReply {
             ..replies::empty(ticket)
         },
         Completion::Panic => panic!("asked to panic on the I/O thread"),
-    }))
-    .unwrap_or_else(|panic| replies::panicked(ticket, panic.as_ref()))
+    })
 }
 
 #[cfg(test)]
@@ -232,7 +195,7 @@ mod tests {
 
     #[test]
     fn nothing_pends_without_a_thread_to_deliver_it() {
-        let completions = Completions::new(1 << 50, None);
+        let completions = Completions::new(Delivery::new(1 << 50, None));
         let refused = completions.start_io_thread(&mut completions.state.lock(), refuse);
         assert_eq!(refused.map_err(|error| error.code), Err(Code::ResourceExhausted));
         assert!(!completions.state.lock().io_thread);

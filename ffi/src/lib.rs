@@ -15,14 +15,21 @@
 
 mod abi;
 mod abi_version;
+mod batch;
+mod callback;
 mod client_table;
 mod completions;
+mod delivery;
+mod echo;
 mod embedded;
 mod gate;
 mod log;
 mod open_client;
+mod remote;
 mod replies;
 mod requests;
+mod room;
+mod verbs;
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,14 +58,18 @@ pub fn hf_abi_version() -> u64 {
 /// it. `completed` is the address of a
 /// `void (*)(uint64_t context, const HfReply *replies, uint32_t count)` that must stay callable until
 /// the client's last completion or until `hf_silence(context)`; it is called by the client's I/O
-/// thread, may be called by the thread that closes a client without one, and must not unwind. The
-/// replies that it gets are valid during the callback, their data until `hf_reply_release`.
+/// thread (clients of the same servers share one), may be called by the thread that closes a client
+/// without one, and must not unwind. The
+/// replies that it gets are valid during the callback; their data until `hf_reply_release`, or during the
+/// callback when their `release` is 0. Replies with ticket 0 are about the client itself: `State`, `Closed`.
 ///
 /// Returns a [`HfStatus`]. `Ok`: `*client` is the handle, to be given to `hf_close` once. In both
-/// cases `*reply` is filled in and its `release` is the caller's. `Ok`: `number` is 1 when the node is
-/// shared with other clients of the process, `previous` the class of the connection string's store (0
-/// coordination, 1 cache), `absolute_unix_ms` the largest value in bytes, data
-/// `store name, newline, node name`. Any thread; blocks for as long as opening takes.
+/// cases `*reply` is filled in and its `release` is the caller's. `Ok`: `number` is 0 for an isolated
+/// node in the process, 1 for the one that the process shares and 2 for servers; `previous` is the class
+/// of the connection string's store (0 coordination, 1 cache, -1 not known yet), `absolute_unix_ms` the
+/// largest value in bytes (0: not known yet), data `store name, newline, node name` and for servers, whose
+/// node name is empty, one further line `host:port` for each. Any thread; blocks for as long as opening an
+/// embedded node takes. With servers nothing is connected yet: that begins with the first request.
 ///
 /// # Safety
 /// `text` and `settings` are readable for their lengths (or null with length 0), `client` and `reply`
@@ -81,7 +92,7 @@ pub unsafe fn hf_open(
         // SAFETY: as above.
         let settings = unsafe { requests::bytes(settings, settings_length) };
         // SAFETY: the caller promises that `completed` is null or such a function.
-        let completed = unsafe { completions::callback_from(completed) };
+        let completed = unsafe { callback::at_address(completed) };
         let (opened, answer) = OpenClient::open(text, settings, context, completed)?;
         let handle = CLIENTS.insert(opened).ok_or_else(|| {
             replies::release(answer.release);
@@ -153,6 +164,26 @@ pub unsafe fn hf_check(
 /// writable) for its length or null with length 0.
 #[ffi]
 pub unsafe fn hf_submit(client: u64, requests: *const HfRequest, count: u32, replies: *mut HfReply) -> u32 {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        each(client, requests, count, replies, |open, request, reply| {
+            open.submit(request, reply)
+        })
+    }
+}
+
+/// Walks over requests and fills the reply of each, which comes empty, by `run`; its panic is a reply too.
+///
+/// # Safety
+/// As `hf_submit`, and `run` needs no more than that.
+#[inline(always)]
+unsafe fn each(
+    client: u64,
+    requests: *const HfRequest,
+    count: u32,
+    replies: *mut HfReply,
+    run: impl Fn(&OpenClient, &HfRequest, &mut HfReply),
+) -> u32 {
     let guard = CLIENTS.get(client);
     for index in 0..count as usize {
         // SAFETY: the caller promises `count` elements in both arrays.
@@ -165,9 +196,8 @@ pub unsafe fn hf_submit(client: u64, requests: *const HfRequest, count: u32, rep
         };
         match guard.as_ref() {
             Some(open) => {
-                // SAFETY: the caller promises the request's pointers.
-                let run = catch_unwind(AssertUnwindSafe(|| unsafe { open.submit(request, reply) }));
-                if let Err(panic) = run {
+                let done = catch_unwind(AssertUnwindSafe(|| run(open, request, reply)));
+                if let Err(panic) = done {
                     *reply = replies::panicked(request.ticket, panic.as_ref());
                 }
             }
@@ -194,25 +224,11 @@ pub unsafe fn hf_echo(
     replies: *mut HfReply,
     mode: u32,
 ) -> u32 {
-    let guard = CLIENTS.get(client);
-    for index in 0..count as usize {
-        // SAFETY: the caller promises `count` elements in both arrays.
-        let (request, reply) = unsafe { (&*requests.add(index), replies.add(index)) };
-        let answer = match guard.as_ref() {
-            Some(open) => {
-                // SAFETY: the caller promises the request's pointers.
-                catch_unwind(AssertUnwindSafe(|| unsafe { open.echo(request, mode) }))
-                    .unwrap_or_else(|panic| replies::panicked(request.ticket, panic.as_ref()))
-            }
-            None => replies::closed(request.ticket),
-        };
-        // SAFETY: as above.
-        unsafe { reply.write(answer) };
-    }
-    if guard.is_some() {
-        HfStatus::Ok as u32
-    } else {
-        HfStatus::Closed as u32
+    // SAFETY: as promised by the caller.
+    unsafe {
+        each(client, requests, count, replies, |open, request, reply| {
+            *reply = open.echo(request, mode)
+        })
     }
 }
 
@@ -263,7 +279,7 @@ pub fn hf_close(client: u64) -> u32 {
 #[ffi]
 pub unsafe fn hf_set_log(level: u32, context: u64, lines: *const c_void) -> u32 {
     // SAFETY: the caller promises that `lines` is null or such a function.
-    let lines = unsafe { log::callback_from(lines) };
+    let lines = unsafe { callback::at_address(lines) };
     let _ = catch_unwind(|| log::LOG.set(level, context, lines));
     HfStatus::Ok as u32
 }
@@ -312,6 +328,7 @@ pub fn inventory() -> RustInventory {
         .register(constant!(HF_REPLY_APPLIED))
         .register(constant!(HF_REPLY_OUTCOME_UNKNOWN))
         .register(constant!(HF_REPLY_TRANSIENT))
+        .register(constant!(HF_REPLY_EPOCH_CHANGED))
         .register(function!(hf_abi_version))
         .register(function!(hf_open))
         .register(function!(hf_check))

@@ -2,10 +2,11 @@
 //! Whoever logs never waits and never enters managed code.
 
 use std::collections::VecDeque;
-use std::ffi::c_void;
 use std::sync::Arc;
 use std::thread;
 
+use holdfast_client::remote;
+use holdfast_client::{ConnectionString, Topology};
 use holdfast_node::log::{Level, LogSink};
 use parking_lot::{Condvar, Mutex};
 
@@ -14,18 +15,6 @@ use crate::gate::{self, Gate};
 
 /// `void (*)(uint64_t context, const HfLogLine *lines, uint32_t count)`.
 pub(crate) type Callback = extern "C" fn(u64, *const HfLogLine, u32);
-
-/// The callback at an address.
-///
-/// # Safety
-/// `address` is null or that of such a function.
-pub(crate) unsafe fn callback_from(address: *const c_void) -> Option<Callback> {
-    if address.is_null() {
-        return None;
-    }
-    // SAFETY: the caller promises that there is such a function at the address; both are one word.
-    Some(unsafe { std::mem::transmute::<*const c_void, Callback>(address) })
-}
 
 /// Lines that wait at most; further ones are dropped and counted.
 const RING: usize = 1024;
@@ -159,5 +148,30 @@ impl Source {
 impl LogSink for Source {
     fn line(&self, level: Level, message: &str) {
         LOG.push(level, &self.name, message);
+    }
+}
+
+impl remote::Log for Source {
+    fn line(&self, level: remote::LogLevel, message: &str) {
+        let level = match level {
+            remote::LogLevel::Trace => Level::Trace,
+            remote::LogLevel::Debug => Level::Debug,
+            remote::LogLevel::Information => Level::Information,
+            remote::LogLevel::Warning => Level::Warning,
+            remote::LogLevel::Error => Level::Error,
+        };
+        LOG.push(level, &self.name, message);
+    }
+}
+
+/// How a client is called in the lines about it: by its own name or by its servers.
+pub(crate) fn client_name(described: &ConnectionString) -> String {
+    match (&described.settings.client.client_name, &described.topology) {
+        (Some(name), _) => format!("client {name}"),
+        (None, Topology::Hosts { endpoints, .. }) => {
+            let endpoints: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
+            format!("client of {}", endpoints.join(","))
+        }
+        (None, Topology::Embedded) => "client".to_owned(),
     }
 }

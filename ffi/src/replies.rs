@@ -1,9 +1,10 @@
 //! Builds replies and keeps what they point to until it is given back.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 
-use holdfast_proto::{Error, Outcome};
+use holdfast_proto::{Code, Error, Outcome};
 use holdfast_state::EntryRef;
 use parking_lot::Mutex;
 use slab::Slab;
@@ -77,6 +78,8 @@ pub(crate) fn empty(ticket: u64) -> HfReply {
         previous: 0,
         ttl_ms: -1,
         absolute_unix_ms: 0,
+        retries: 0,
+        server: 0,
         data: std::ptr::null(),
         data_length: 0,
         release: 0,
@@ -128,20 +131,35 @@ pub(crate) fn share_value(reply: &mut HfReply, entry: EntryRef) {
 
 /// A reply for an error: its code and its message.
 pub(crate) fn failure(ticket: u64, error: &Error) -> HfReply {
-    let message = error.message.as_bytes().to_vec().into_boxed_slice();
-    let mut flags = 0;
-    if error.is_transient() {
-        flags |= HF_REPLY_TRANSIENT;
-    }
-    if error.outcome == Outcome::Unknown {
-        flags |= HF_REPLY_OUTCOME_UNKNOWN;
-    }
-    HfReply {
+    let mut reply = HfReply {
         status: HfStatus::Error as u32,
         code: error.code.number(),
-        flags,
-        ..with_bytes(ticket, message)
-    }
+        flags: failure_flags(Some(error.code), error.outcome == Outcome::Unknown),
+        ..empty(ticket)
+    };
+    own_bytes(&mut reply, error.message.as_bytes().into());
+    reply
+}
+
+/// The bits of a reply to a request that failed.
+pub(crate) fn failure_flags(code: Option<Code>, outcome_unknown: bool) -> u32 {
+    let transient = code.is_some_and(Code::is_transient);
+    bit(transient, HF_REPLY_TRANSIENT) | bit(outcome_unknown, HF_REPLY_OUTCOME_UNKNOWN)
+}
+
+/// A bit that is set or not.
+pub(crate) fn bit(set: bool, bit: u32) -> u32 {
+    if set { bit } else { 0 }
+}
+
+/// What is left until a deadline, as replies say it.
+pub(crate) fn ttl_of(remaining_ms: Option<u64>) -> i64 {
+    remaining_ms.map_or(-1, signed)
+}
+
+/// A count as replies say it.
+pub(crate) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// A reply for a panic, with its message.
@@ -156,6 +174,11 @@ pub(crate) fn panicked(ticket: u64, panic: &(dyn Any + Send)) -> HfReply {
         flags: HF_REPLY_OUTCOME_UNKNOWN,
         ..with_bytes(ticket, message.as_bytes().to_vec().into_boxed_slice())
     }
+}
+
+/// The reply that `make` makes; its panic is one too, so that the ticket completes all the same.
+pub(crate) fn contained(ticket: u64, make: impl FnOnce() -> HfReply) -> HfReply {
+    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| panicked(ticket, panic.as_ref()))
 }
 
 /// An item with nothing in it.
@@ -227,7 +250,8 @@ impl ItemsBuilder {
         });
     }
 
-    pub(crate) fn finish(mut self, ticket: u64) -> HfReply {
+    /// Lays items, keys and values out in the memory that is returned, to which `reply` points from now on.
+    pub(crate) fn lay_out(mut self, reply: &mut HfReply) -> Box<[u64]> {
         let head = self.items.len() * size_of::<HfItem>();
         for item in &mut self.items {
             item.key_offset += head as u64;
@@ -242,16 +266,20 @@ impl ItemsBuilder {
             std::ptr::copy_nonoverlapping(self.items.as_ptr().cast::<u8>(), start, head);
             std::ptr::copy_nonoverlapping(self.bytes.as_ptr(), start.add(head), self.bytes.len());
         }
-        let items = u32::try_from(self.items.len()).expect("a batch has fewer than 4 billion items");
-        let data = words.as_ptr().cast::<u8>();
-        let release = if length == 0 { 0 } else { keep(Owned::Words(words)) };
-        HfReply {
-            items,
-            data,
-            data_length: length as u64,
-            release,
-            ..empty(ticket)
+        reply.items = u32::try_from(self.items.len()).expect("a batch has fewer than 4 billion items");
+        reply.data = words.as_ptr().cast::<u8>();
+        reply.data_length = length as u64;
+        words
+    }
+
+    /// A reply that owns its items.
+    pub(crate) fn finish(self, ticket: u64) -> HfReply {
+        let mut reply = empty(ticket);
+        let words = self.lay_out(&mut reply);
+        if !words.is_empty() {
+            reply.release = keep(Owned::Words(words));
         }
+        reply
     }
 }
 
@@ -266,6 +294,15 @@ mod tests {
         release(reply.release);
         release(reply.release);
         assert!(RELEASES.lock().stale > before);
+    }
+
+    #[test]
+    fn a_panic_while_a_reply_is_made_is_its_tickets_reply() {
+        let reply = contained(7, || panic!("a defect"));
+        assert_eq!((reply.ticket, reply.status), (7, HfStatus::Panicked as u32));
+        assert_eq!(reply.flags, HF_REPLY_OUTCOME_UNKNOWN);
+        release(reply.release);
+        assert_eq!(contained(8, || empty(8)).status, HfStatus::Ok as u32);
     }
 
     #[test]

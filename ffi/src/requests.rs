@@ -92,6 +92,14 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The milliseconds of `AdvanceClock`.
+    pub(crate) fn clock_step(&self) -> Result<u64, Error> {
+        u64::try_from(self.raw.delta).map_err(|_| {
+            let message = format!("a clock does not go back: advanced by {} ms", self.raw.delta);
+            Error::new(Code::InvalidArgument, message)
+        })
+    }
+
     pub(crate) fn range(&self) -> KeyRange<'a> {
         if self.has(HF_REQUEST_PREFIX) {
             KeyRange::Prefix(self.key())
@@ -107,9 +115,46 @@ impl<'a> Request<'a> {
     }
 }
 
+/// Text that crossed the boundary.
+///
+/// # Errors
+/// `InvalidArgument` names `what` is not UTF-8.
+pub(crate) fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
+    std::str::from_utf8(bytes)
+        .map_err(|error| Error::new(Code::InvalidArgument, format!("{what} is not UTF-8: {error}")))
+}
+
+/// Bytes of the keys and payloads of a batch.
+pub(crate) fn bytes_of(items: &[HfRequest]) -> usize {
+    items
+        .iter()
+        .map(|item| item.key_length as usize + item.payload_length as usize)
+        .sum()
+}
+
+/// Lets through what can be part of a batch.
+///
+/// # Errors
+/// `InvalidArgument` for any other operation.
+pub(crate) fn item_op(op: HfOp) -> Result<HfOp, Error> {
+    match op {
+        HfOp::Get | HfOp::Exists | HfOp::Put | HfOp::Delete | HfOp::Refresh => Ok(op),
+        HfOp::SetExpiry | HfOp::Increment => Ok(op),
+        other => {
+            let message = format!("{other:?} cannot be part of a batch");
+            Err(Error::new(Code::InvalidArgument, message))
+        }
+    }
+}
+
+#[cold]
+pub(crate) fn echo_elsewhere() -> Error {
+    Error::new(Code::InvalidArgument, "Echo is asked for by hf_echo")
+}
+
 /// The operation that a number names.
 pub(crate) fn op(number: u32) -> Result<HfOp, Error> {
-    const OPS: [HfOp; 16] = [
+    const OPS: [HfOp; 18] = [
         HfOp::OpenStore,
         HfOp::Get,
         HfOp::Exists,
@@ -126,6 +171,8 @@ pub(crate) fn op(number: u32) -> Result<HfOp, Error> {
         HfOp::Stats,
         HfOp::AdvanceClock,
         HfOp::Echo,
+        HfOp::Ping,
+        HfOp::Connect,
     ];
     OPS.get((number as usize).wrapping_sub(1))
         .copied()
@@ -138,10 +185,10 @@ mod tests {
 
     #[test]
     fn every_operation_is_found_by_its_own_number_and_no_other_is() {
-        for number in 1..=16 {
+        for number in 1..=18 {
             assert_eq!(op(number).map(|op| op as u32), Ok(number));
         }
         assert!(op(0).is_err());
-        assert!(op(17).is_err());
+        assert!(op(19).is_err());
     }
 }

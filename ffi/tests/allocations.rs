@@ -1,9 +1,11 @@
 //! What the embedded path takes from the allocator: a hit or a miss nothing, a change its entry.
 
+mod calls;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::ffi::c_void;
 
+use calls::{submit, with_room};
 use holdfast::*;
 
 struct Counting;
@@ -30,43 +32,11 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 fn open(text: &str) -> u64 {
-    // SAFETY: a reply of zeroes is a valid one.
-    let (mut client, mut reply) = (0, unsafe { std::mem::zeroed::<HfReply>() });
-    // SAFETY: all pointers are to live locals; embedded requests never call back.
-    unsafe {
-        hf_open(
-            text.as_ptr(),
-            text.len() as u32,
-            std::ptr::null(),
-            0,
-            1,
-            std::ptr::null::<c_void>(),
-            &raw mut client,
-            &raw mut reply,
-        )
-    };
-    assert_eq!(reply.status, HfStatus::Ok as u32);
-    hf_reply_release(reply.release);
-    client
+    calls::open(text, "").expect("it opens").0
 }
 
 fn request(op: HfOp, key: &[u8], value: &[u8], room: &mut [u8]) -> HfRequest {
-    // SAFETY: a request of zeroes is a valid one.
-    let mut request: HfRequest = unsafe { std::mem::zeroed() };
-    request.ticket = 1;
-    request.op = op as u32;
-    (request.key, request.key_length) = (key.as_ptr(), key.len() as u32);
-    (request.payload, request.payload_length) = (value.as_ptr(), value.len() as u32);
-    (request.room, request.room_length) = (room.as_mut_ptr(), room.len() as u32);
-    request
-}
-
-fn submit(client: u64, request: &HfRequest) -> HfReply {
-    // SAFETY: a reply of zeroes is a valid one.
-    let mut reply = unsafe { std::mem::zeroed() };
-    // SAFETY: one request and one reply, both live, and so is what they point to.
-    unsafe { hf_submit(client, request, 1, &raw mut reply) };
-    reply
+    with_room(calls::request(op, 1, key, value), room)
 }
 
 /// Allocations of a thousand runs.

@@ -28,7 +28,14 @@ pub(crate) fn page() -> String {
             Scope::Node,
             "Of the node in the process; an opener who contradicts them gets `NodeConflict`",
         ),
-        (Scope::Client, "Of a client"),
+        (
+            Scope::Client,
+            "Of a client; `tls-…` and `token` with servers only",
+        ),
+        (
+            Scope::Server,
+            "Of a server: only `holdfast serve` takes them, with the node's and `token`, `tls-certificate`, `tls-key`",
+        ),
     ] {
         text += &format!(
             "\n## {title}\n\n| name | in C# | accepts | default | meaning |\n|---|---|---|---|---|\n"
@@ -71,5 +78,12 @@ fn accepts(kind: Kind) -> String {
         Kind::Bool => "`on` or `off`".to_owned(),
         Kind::Name => "1 to 128 of `A-Z a-z 0-9 . _ -`".to_owned(),
         Kind::Text => "1 to 128 characters".to_owned(),
+        Kind::Path => "a file's path".to_owned(),
+        Kind::Secret => "1 to 4096 bytes".to_owned(),
+        Kind::Address { or_off } => format!(
+            "`127.0.0.1:7861`, `[::1]:7861`, port 0 for any{}",
+            if or_off { ", or `off`" } else { "" }
+        ),
+        Kind::Number { least, most } => format!("{least} to {most}"),
     }
 }

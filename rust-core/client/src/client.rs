@@ -1,147 +1,114 @@
-//! A client: the node it talks to and the stores that it has opened.
+//! A client: of a node in this process, or of servers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use holdfast_proto::{Code, Error};
-use parking_lot::Mutex;
+use holdfast_proto::Error;
 
-use crate::connection_string::{ConnectionString, Topology, parse_store_name};
-use crate::embedded::{EmbeddedHost, EmbeddedNode};
-use crate::settings::{Settings, StoreSettings};
-use crate::store::Store;
+use crate::connection_string::{ConnectionString, Topology};
+use crate::embedded::EmbeddedHost;
+use crate::embedded_client::EmbeddedClient;
+use crate::remote::{ClientOptions, Log, RemoteClient, RemoteOptions, Sink, TlsOptions};
+use crate::settings::ClientSettings;
 
-/// One client of one node. Any number of threads may use it at once.
-pub struct Client {
-    node: Arc<dyn EmbeddedNode>,
-    settings: Settings,
-    tenant: String,
-    /// The connection string's store; kept apart from the others because nearly all requests go to it.
-    first: Store,
-    /// The further stores, by id − 1. Grows only.
-    others: ArcSwap<Vec<Arc<Store>>>,
-    opening: Mutex<()>,
+/// What a connection string opens.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few, and a box would be one more load in every embedded call"
+)]
+pub enum Client {
+    /// Everything completes inside the call.
+    Embedded(EmbeddedClient),
+    /// Everything completes through the sink. Its store 0 is the connection string's.
+    Remote(RemoteClient),
 }
 
 impl Client {
-    /// Checks a connection string and the settings beside it without opening anything.
+    /// Checks a connection string and the settings beside it without opening anything; those settings win
+    /// over the string's.
     ///
     /// # Errors
     /// As [`Client::open`], but for what only a node can know.
     pub fn check(text: &str, explicit: &[(&str, &str)]) -> Result<ConnectionString, Error> {
-        let parsed = ConnectionString::parse(text, explicit)?;
-        match &parsed.topology {
-            Topology::Embedded => Ok(parsed),
-            Topology::Hosts { endpoints, .. } => {
-                let hosts: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
-                let message = format!(
-                    "'{}' names a server and this version runs embedded only: write holdfast://embedded/STORE",
-                    hosts.join(",")
-                );
-                Err(Error::new(Code::Unsupported, message))
-            }
-        }
+        ConnectionString::parse(text, explicit)
     }
 
-    /// Opens the client that a connection string and the settings beside it describe; those settings
-    /// win over the string's.
+    /// Opens what [`Client::check`] has described. `host` finds nodes of this process; `way_back` is asked
+    /// for servers only, with which nothing is connected yet.
     ///
     /// # Errors
-    /// A typed error for each malformed part of the string, `Unsupported` for hosts, and those of
-    /// opening the node and the store.
-    pub fn open(text: &str, explicit: &[(&str, &str)], host: &dyn EmbeddedHost) -> Result<Self, Error> {
-        let ConnectionString {
-            tenant,
-            store,
-            settings,
-            ..
-        } = Self::check(text, explicit)?;
-        let node = host.open(&settings.node)?;
-        let create = settings.client.auto_create_stores_or_default();
-        let name = format!("{tenant}/{store}");
-        let first = Store::new(
-            name.clone(),
-            node.open_store(
-                &name,
-                &settings.store,
-                settings.client.default_class_or_default(),
-                create,
-            )?,
-        );
-        Ok(Self {
-            node,
-            settings,
-            tenant,
-            first,
-            others: ArcSwap::default(),
-            opening: Mutex::default(),
-        })
-    }
-
-    /// What this client was opened with.
-    #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// The node that it talks to.
-    #[must_use]
-    pub fn node(&self) -> &Arc<dyn EmbeddedNode> {
-        &self.node
-    }
-
-    /// Opens a further store, `name` in the client's tenant or `tenant/name`, and returns its id for
-    /// [`Client::with_store`]; a store that is open already keeps its id.
-    ///
-    /// # Errors
-    /// `StoreNotFound`, `StoreConflict`, `InvalidSetting`, `InvalidArgument` for a bad name.
-    pub fn open_store(&self, name: &str, given: &StoreSettings) -> Result<u32, Error> {
-        let name = self.full_name(name)?;
-        let create = self.settings.client.auto_create_stores_or_default();
-        let opened = self.node.open_store(
-            &name,
-            given,
-            self.settings.client.default_class_or_default(),
-            create,
-        )?;
-        if name == self.first.name() {
-            return Ok(0);
-        }
-        let _opening = self.opening.lock();
-        let others = self.others.load();
-        let index = match others.iter().position(|store| store.name() == name) {
-            Some(index) => index,
-            None => {
-                let mut grown = others.to_vec();
-                grown.push(Arc::new(Store::new(name, opened)));
-                self.others.store(Arc::new(grown));
-                others.len()
-            }
+    /// Those of opening the node and the store in this process.
+    pub fn open(
+        described: ConnectionString,
+        host: &dyn EmbeddedHost,
+        way_back: impl FnOnce() -> (Arc<dyn Sink>, Arc<dyn Log>),
+    ) -> Result<Self, Error> {
+        let Some(options) = RemoteOptions::of(&described) else {
+            return EmbeddedClient::open(described, host).map(Self::Embedded);
         };
-        u32::try_from(index + 1)
-            .map_err(|_| Error::new(Code::ResourceExhausted, "the client has too many open stores"))
+        let (sink, log) = way_back();
+        let ConnectionString { store, settings, .. } = described;
+        let client = RemoteClient::open(options, ClientOptions::from(&settings.client), sink, log)?;
+        client.open_store(&store, &settings.store)?;
+        Ok(Self::Remote(client))
     }
+}
 
-    /// Runs `with` on an open store.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for an id that this client never returned, and those of `with`.
-    pub fn with_store<R>(&self, id: u32, with: impl FnOnce(&Store) -> Result<R, Error>) -> Result<R, Error> {
-        if id == 0 {
-            return with(&self.first);
-        }
-        match self.others.load().get(id as usize - 1) {
-            Some(store) => with(store),
-            None => Err(Error::new(
-                Code::InvalidArgument,
-                format!("the client has no store with id {id}"),
-            )),
-        }
+impl RemoteOptions {
+    /// How to reach the servers that a connection string names; `None` when its store is in this process.
+    #[must_use]
+    pub fn of(described: &ConnectionString) -> Option<Self> {
+        let Topology::Hosts { endpoints, tls } = &described.topology else {
+            return None;
+        };
+        let settings = &described.settings.client;
+        let mut options = Self::new(endpoints.clone());
+        options.tls = tls.then(|| tls_options(settings));
+        options.tenant.clone_from(&described.tenant);
+        options.token = settings.token.as_ref().map(|token| token.expose().to_owned());
+        options.client_name.clone_from(&settings.client_name);
+        options.connect_timeout = settings.connect_timeout_or_default();
+        Some(options)
     }
+}
 
-    fn full_name(&self, name: &str) -> Result<String, Error> {
-        let (tenant, store) = parse_store_name(name)?;
-        let tenant = if name.contains('/') { &tenant } else { &self.tenant };
-        Ok(format!("{tenant}/{store}"))
+fn tls_options(settings: &ClientSettings) -> TlsOptions {
+    let path = |given: &Option<String>| given.as_ref().map(PathBuf::from);
+    TlsOptions {
+        ca: path(&settings.tls_ca),
+        certificate: path(&settings.tls_certificate),
+        key: path(&settings.tls_key),
+        server_name: settings.tls_server_name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_connection_string_says_of_servers_reaches_the_connection() {
+        let text = "holdfasts://h1,h2:1/acme/s?tls-ca=/a&tls-certificate=/b&tls-key=/c&tls-server-name=n\
+                    &token=t&client-name=me&connect-timeout=3s";
+        let described = Client::check(text, &[]).unwrap();
+        let options = RemoteOptions::of(&described).unwrap();
+        let endpoints: Vec<String> = options.endpoints.iter().map(ToString::to_string).collect();
+        assert_eq!(endpoints, ["h1:7861", "h2:1"]);
+        assert_eq!(
+            options.tls,
+            Some(TlsOptions {
+                ca: Some("/a".into()),
+                certificate: Some("/b".into()),
+                key: Some("/c".into()),
+                server_name: Some("n".to_owned()),
+            })
+        );
+        assert_eq!(options.tenant, "acme");
+        assert_eq!(options.token.as_deref(), Some("t"));
+        assert_eq!(options.client_name.as_deref(), Some("me"));
+        assert_eq!(options.connect_timeout.as_secs(), 3);
+        let plain = RemoteOptions::of(&Client::check("holdfast://h1/s", &[]).unwrap()).unwrap();
+        assert_eq!((plain.tls, plain.token), (None, None));
+        assert!(RemoteOptions::of(&Client::check("holdfast://embedded/s", &[]).unwrap()).is_none());
     }
 }

@@ -3,6 +3,7 @@
 //! form, and never hold what could be a secret (see [`shown`]).
 
 mod authority;
+mod places;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -36,7 +37,7 @@ pub enum Topology {
     },
 }
 
-/// What a connection string says. `Display` writes one that parses to the same.
+/// What a connection string says. `Display` writes one that parses to the same, but for secrets, which it leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionString {
     /// Where the store is.
@@ -80,6 +81,7 @@ impl ConnectionString {
         };
         let mut settings = parse_query(query)?;
         settings.set_all(explicit_settings)?;
+        places::check(&topology, &settings)?;
         Ok(ConnectionString {
             topology,
             tenant,

@@ -8,11 +8,14 @@
 mod client;
 pub mod connection_string;
 pub mod embedded;
-pub mod limits;
+mod embedded_client;
+pub mod remote;
 pub mod settings;
 pub mod store;
 
 pub use client::Client;
 pub use connection_string::{ConnectionString, Endpoint, Topology};
+pub use embedded_client::EmbeddedClient;
+pub use holdfast_proto::limits;
 pub use settings::{ClientSettings, NodeSettings, Settings, StoreSettings};
 pub use store::Store;

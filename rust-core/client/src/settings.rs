@@ -3,14 +3,17 @@
 
 mod client;
 mod node;
+mod rows;
+mod secret;
 mod store;
 pub mod table;
 mod value;
 
 pub use client::ClientSettings;
 pub use node::{Clock, NodeSettings};
+pub use secret::Secret;
 pub use store::StoreSettings;
-pub(crate) use value::{MOST_CHARACTERS, is_name};
+pub(crate) use value::{MOST_CHARACTERS, is_host, is_name};
 
 use holdfast_proto::{Code, Error};
 use table::{Scope, Setting};
@@ -58,10 +61,15 @@ impl Settings {
             Scope::Node => self.node.set(setting, text),
             Scope::Store => self.store.set(setting, text),
             Scope::Client => self.client.set(setting, text),
+            Scope::Server => {
+                let name = setting.name;
+                let message = format!("setting '{name}' belongs to servers: give it to `holdfast serve`");
+                Err(Error::new(Code::InvalidSetting, message))
+            }
         }
     }
 
-    /// What was given, by name, in the table's order, as text that reads back as the same.
+    /// What was given, by name, in the table's order, as text that reads back as the same. Secrets are left out.
     pub fn given(&self) -> Vec<(&'static str, String)> {
         [self.node.given(), self.store.given_pairs(), self.client.given()].concat()
     }

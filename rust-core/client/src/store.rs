@@ -30,6 +30,47 @@ pub struct GivenExpiry {
     pub lenient: bool,
 }
 
+impl GivenExpiry {
+    /// The state's form of it.
+    ///
+    /// # Errors
+    /// `InvalidTtl`.
+    #[inline]
+    pub fn checked(&self) -> Result<Expiry, Error> {
+        if self.ttl_ms == 0 && self.sliding_ms == 0 {
+            return Ok(Expiry::NONE);
+        }
+        let part = |what, ms: i64| match ms {
+            0 => Ok(None),
+            ms if self.lenient && ms > MAX_TTL_MS as i64 => Ok(None),
+            ms if self.lenient => Ok(Some(ms.max(1) as u64)),
+            ms => check_ttl(what, ms).map(Some),
+        };
+        let ttl_ms = part("time to live", self.ttl_ms)?;
+        Ok(Expiry {
+            ttl_ms,
+            sliding_ms: part("sliding window", self.sliding_ms)?,
+            absolute_unix_ms: ttl_ms.and((self.absolute_unix_ms != 0).then_some(self.absolute_unix_ms)),
+        })
+    }
+}
+
+/// The bounds of an increment leave room for a number.
+///
+/// # Errors
+/// `InvalidArgument`.
+#[inline]
+pub fn check_bounds(key: &[u8], minimum: i64, maximum: i64) -> Result<(), Error> {
+    if minimum <= maximum {
+        return Ok(());
+    }
+    let message = format!(
+        "the bounds of '{}' are empty: minimum {minimum} is above maximum {maximum}",
+        escape_key(key)
+    );
+    Err(Error::new(Code::InvalidArgument, message))
+}
+
 impl Store {
     pub(crate) fn new(name: String, inner: Arc<dyn EmbeddedStore>) -> Self {
         let settings = inner.settings();
@@ -105,13 +146,7 @@ impl Store {
                 ..
             } => {
                 check_key(key)?;
-                if minimum > maximum {
-                    let message = format!(
-                        "the bounds of '{}' are empty: minimum {minimum} is above maximum {maximum}",
-                        escape_key(key)
-                    );
-                    return Err(Error::new(Code::InvalidArgument, message));
-                }
+                check_bounds(key, *minimum, *maximum)?;
             }
             Change::Delete { key, .. } | Change::SetExpiry { key, .. } | Change::Refresh { key } => {
                 check_key(key)?;
@@ -127,29 +162,6 @@ impl Store {
             Outcome::Failed(error) => Err(named(&self.name, change, error)),
             outcome => Ok(outcome),
         }
-    }
-
-    /// Turns an expiry as a caller writes it into the state's.
-    ///
-    /// # Errors
-    /// `InvalidTtl`.
-    #[inline]
-    pub fn expiry(&self, given: &GivenExpiry) -> Result<Expiry, Error> {
-        if given.ttl_ms == 0 && given.sliding_ms == 0 {
-            return Ok(Expiry::NONE);
-        }
-        let part = |what, ms: i64| match ms {
-            0 => Ok(None),
-            ms if given.lenient && ms > MAX_TTL_MS as i64 => Ok(None),
-            ms if given.lenient => Ok(Some(ms.max(1) as u64)),
-            ms => check_ttl(what, ms).map(Some),
-        };
-        let ttl_ms = part("time to live", given.ttl_ms)?;
-        Ok(Expiry {
-            ttl_ms,
-            sliding_ms: part("sliding window", given.sliding_ms)?,
-            absolute_unix_ms: ttl_ms.and((given.absolute_unix_ms != 0).then_some(given.absolute_unix_ms)),
-        })
     }
 
     /// See [`EmbeddedStore::count`].

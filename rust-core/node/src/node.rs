@@ -15,12 +15,16 @@ use parking_lot::Mutex;
 
 use crate::clock::{ClusterClock, first_revision};
 use crate::driver::{Alarm, BREATH, ROUND, Woken};
+use crate::identity::Identity;
 use crate::log::{Level, LogSink};
 use crate::room::MemoryUse;
+use crate::session::NodeSession;
 use crate::store::{Driven, NodeError, NodeStore};
 
 const COORDINATION_GROUPS: u16 = 4;
 const CACHE_GROUPS: u16 = 8;
+/// Groups of a node, the coordination groups first.
+pub(crate) const GROUPS: usize = (COORDINATION_GROUPS + CACHE_GROUPS) as usize;
 /// The driver looks at all deadlines again after this time at the latest: the alarm is a hint, told
 /// without a lock, and one that went unheard costs memory for so long and nothing else.
 const LOOK_AGAIN_MS: i64 = 60_000;
@@ -46,6 +50,7 @@ struct Stores {
 
 struct Inner {
     name: String,
+    identity: Identity,
     clock: Arc<dyn ClusterClock>,
     alarm: Arc<Alarm>,
     memory: Arc<MemoryUse>,
@@ -75,7 +80,8 @@ impl Node {
             seed,
             log,
         } = options;
-        let revision = first_revision();
+        let identity = Identity::new(first_revision());
+        let revision = identity.first_revision();
         let groups = |kind, count| {
             (0..count)
                 .map(|group_index| {
@@ -93,6 +99,7 @@ impl Node {
         };
         let inner = Arc::new(Inner {
             name,
+            identity,
             clock,
             alarm: Arc::new(Alarm::new()),
             memory: Arc::new(MemoryUse::new(memory_limit)),
@@ -129,6 +136,73 @@ impl Node {
         self.inner.memory.limit()
     }
 
+    /// What its stores use of that now.
+    #[must_use]
+    pub fn memory_used(&self) -> u64 {
+        self.inner.memory.used()
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    /// Rises with each start: what the groups held in memory before is lost.
+    #[must_use]
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.inner.identity.epoch()
+    }
+
+    /// 128 random bits of this start.
+    #[must_use]
+    pub fn incarnation(&self) -> u128 {
+        self.inner.identity.incarnation()
+    }
+
+    /// 128 random bits of the cluster; a node alone is one that begins with it.
+    #[must_use]
+    pub fn cluster_id(&self) -> u128 {
+        self.inner.identity.cluster_id()
+    }
+
+    /// Why it cannot do everything that it should, if so.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        let kinds = [
+            ("coordination", &self.inner.coordination),
+            ("cache", &self.inner.cache),
+        ];
+        kinds.into_iter().find_map(|(kind, groups)| {
+            let failed = groups.iter().position(|group| group.has_failed())?;
+            Some(format!("{kind} group {failed} has failed: restart the node"))
+        })
+    }
+
+    /// All stores, in the order in which they were made.
+    #[must_use]
+    pub fn stores(&self) -> Arc<Vec<Arc<NodeStore>>> {
+        self.inner.memory.stores()
+    }
+
+    /// The store with this id.
+    #[must_use]
+    pub fn store(&self, id: StoreId) -> Option<Arc<NodeStore>> {
+        self.stores().iter().find(|store| store.id() == id).cloned()
+    }
+
+    /// Ends a session in every group that knows it. A group that has failed keeps what it has.
+    pub fn close_session(&self, session: &NodeSession) {
+        let now = self.inner.clock.now();
+        let groups = self.inner.coordination.iter().chain(&self.inner.cache);
+        for (number, group) in groups.enumerate() {
+            if session.is_open_in(number) {
+                let _ = group.close_session(now, session.id());
+            }
+        }
+    }
+
     /// Whether there is a store of that name.
     #[must_use]
     pub fn has_store(&self, name: &str) -> bool {
@@ -156,7 +230,7 @@ impl Node {
         let groups = inner.groups_of(id, settings.class);
         let now = inner.clock.now();
         let define = Command::Group(GroupCommand::DefineStore { id, name, settings });
-        for group in &groups {
+        for (_, group) in &groups {
             if let Some(holdfast_state::Outcome::Failed(error)) = group.propose(now, &[define])?.pop() {
                 return Err(error.into());
             }
@@ -207,15 +281,20 @@ impl Drop for Node {
 }
 
 impl Inner {
-    /// The groups that hold a store: all cache groups, or the one coordination group of its slot.
-    fn groups_of(&self, id: StoreId, class: StoreClass) -> Vec<Arc<Solo>> {
+    /// The groups that hold a store, with their numbers: all cache groups, or the one coordination group of its slot.
+    fn groups_of(&self, id: StoreId, class: StoreClass) -> Vec<(usize, Arc<Solo>)> {
         match class {
-            StoreClass::Cache => self.cache.clone(),
+            StoreClass::Cache => {
+                let first = self.coordination.len();
+                let numbered = self.cache.iter().enumerate();
+                numbered
+                    .map(|(index, group)| (first + index, Arc::clone(group)))
+                    .collect()
+            }
             StoreClass::Coordination => {
                 let slot = KeyHash::slot_of_store(id);
-                vec![Arc::clone(
-                    &self.coordination[usize::from(slot.0) % self.coordination.len()],
-                )]
+                let index = usize::from(slot.0) % self.coordination.len();
+                vec![(index, Arc::clone(&self.coordination[index]))]
             }
         }
     }

@@ -54,7 +54,7 @@ impl MemoryUse {
         self.stores.store(Arc::default());
     }
 
-    fn used(&self) -> u64 {
+    pub(crate) fn used(&self) -> u64 {
         self.stores.load().iter().map(|store| store.bytes()).sum()
     }
 

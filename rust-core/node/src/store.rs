@@ -5,13 +5,14 @@ use std::sync::atomic::AtomicU64;
 
 use holdfast_replication::{GroupFailed, Solo};
 use holdfast_state::{
-    Change, Command, EntryView, KeyHash, KeyRange, Outcome, Query, Revision, Slot, StateError, Store,
-    StoreClass, StoreId, StoreSettings, StoreStats, Timestamp,
+    Arrival, Change, Command, EntryView, KeyHash, KeyRange, Outcome, Query, Revision, SessionTag, Slot,
+    StateError, Store, StoreClass, StoreId, StoreSettings, StoreStats, Timestamp,
 };
 
 use crate::clock::ClusterClock;
 use crate::driver::Alarm;
 use crate::room::MemoryUse;
+use crate::session::{ChangeNumbers, NodeSession};
 
 /// Entries that one step of a clear by prefix or range removes at most.
 const CLEAR_STEP: u32 = 1_024;
@@ -32,6 +33,8 @@ pub enum NodeError {
 
 /// The store's part in one group.
 pub(crate) struct Share {
+    /// The group's number among all of the node.
+    pub(crate) number: usize,
     pub(crate) group: Arc<Solo>,
     pub(crate) store: Arc<Store>,
 }
@@ -63,6 +66,7 @@ pub(crate) struct Driven {
 pub struct NodeStore {
     id: StoreId,
     name: String,
+    tenant_length: usize,
     settings: StoreSettings,
     /// By slot modulo their number: one in a coordination store, one for each cache group else.
     pub(crate) shares: Box<[Share]>,
@@ -78,24 +82,25 @@ impl NodeStore {
     pub(crate) fn new(
         id: StoreId,
         name: String,
-        groups: Vec<Arc<Solo>>,
+        groups: Vec<(usize, Arc<Solo>)>,
         clock: Arc<dyn ClusterClock>,
         alarm: Arc<Alarm>,
         memory: Arc<MemoryUse>,
     ) -> Result<Self, NodeError> {
         let shares = groups
             .into_iter()
-            .map(|group| {
+            .map(|(number, group)| {
                 let store = group
                     .machine()
                     .store(id)
                     .ok_or(StateError::StoreNotReady { store: id })?;
-                Ok(Share { group, store })
+                Ok(Share { number, group, store })
             })
             .collect::<Result<Box<[Share]>, StateError>>()?;
         let settings = *shares[0].store.settings();
         Ok(Self {
             id,
+            tenant_length: name.find('/').unwrap_or(0),
             name,
             settings,
             shares,
@@ -110,6 +115,21 @@ impl NodeStore {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The tenant's part of the name.
+    #[must_use]
+    #[inline]
+    pub fn tenant(&self) -> &str {
+        &self.name[..self.tenant_length]
+    }
+
+    /// The name without the tenant.
+    #[must_use]
+    #[inline]
+    pub fn own_name(&self) -> &str {
+        let full = &self.name[self.tenant_length..];
+        full.strip_prefix('/').unwrap_or(full)
     }
 
     /// Its id.
@@ -176,6 +196,37 @@ impl NodeStore {
             self.alarm.set(deadline);
         }
         Ok(outcome)
+    }
+
+    /// Applies one change of one key for a session: a retry, which has the same sequence, gets the first outcome. True when
+    /// it was one.
+    ///
+    /// # Errors
+    /// [`NodeError::Group`].
+    pub fn change_once(
+        &self,
+        change: &Change<'_>,
+        session: &NodeSession,
+        numbers: ChangeNumbers,
+    ) -> Result<(Outcome, bool), NodeError> {
+        let (hash, share) = self.place(change.key().unwrap_or_default());
+        let known = session.in_group(share.number, || {
+            share.group.open_session(self.clock.now(), session.id())
+        })?;
+        let tag = SessionTag {
+            session: session.id(),
+            sequence: numbers.sequence,
+            first_unacknowledged: numbers.first_unacknowledged,
+        };
+        match known.arrive(&tag) {
+            Err(refused) => Ok((Outcome::Failed(refused), false)),
+            Ok(Arrival::Retry(outcome)) => Ok((outcome, true)),
+            Ok(Arrival::New(arrived)) => {
+                let outcome = self.change(change)?;
+                arrived.record(hash.slot, self.id, &outcome);
+                Ok((outcome, false))
+            }
+        }
     }
 
     /// When the entry that a change leaves behind may be due, at the earliest.

@@ -4,9 +4,11 @@
 
 mod code;
 mod error;
+pub mod limits;
 pub mod session;
 mod state_error;
 mod store_defaults;
+mod store_name;
 mod text;
 
 /// The admin service of a node.
@@ -22,4 +24,5 @@ pub mod admin {
 pub use code::{Code, Outcome};
 pub use error::Error;
 pub use store_defaults::{LEAST_MEMORY, resolve_store};
+pub use store_name::full_store_name;
 pub use text::bytes_text;

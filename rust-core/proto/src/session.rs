@@ -25,7 +25,7 @@ mod preamble;
 
 pub use assembly::{Assembly, pieces};
 pub use convert::{class_of, id_bytes, id_of, operation_of, outcome_reply};
-pub use frame::{Frame, FrameHead, FrameKind, encode_frame, parse_frame};
+pub use frame::{Frame, FrameHead, FrameKind, encode_frame, encode_frame_start, frame_size, parse_frame};
 pub use items::{Item, ItemReader, push_item};
 pub use preamble::{Preamble, agreed_version};
 

@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use holdfast_state::{
-    Change, Command, EntryView, KeyHash, Machine, NoEvents, Outcome, Query, Read, Slot, StateError, Store,
-    Timestamp,
+    Change, Command, EntryView, GroupCommand, KeyHash, Machine, NoEvents, Outcome, Query, Read,
+    SessionHandle, Slot, StateError, Store, Timestamp,
 };
 
 /// Entries that one `Expire` or `Sweep` removes at most: what the locks are held for stays short.
@@ -71,6 +71,28 @@ impl Solo {
         change: &Change<'_>,
     ) -> Result<Outcome, GroupFailed> {
         self.guarded(|| self.machine.change(store, at, hash, change, &mut NoEvents))
+    }
+
+    /// A session of this group, opened when it is not.
+    ///
+    /// # Errors
+    /// [`GroupFailed`].
+    pub fn open_session(&self, at: Timestamp, session: u128) -> Result<SessionHandle, GroupFailed> {
+        loop {
+            if let Some(handle) = self.machine.session(session) {
+                return Ok(handle);
+            }
+            self.propose(at, &[Command::Group(GroupCommand::OpenSession { session })])?;
+        }
+    }
+
+    /// Ends a session: its outcomes are forgotten.
+    ///
+    /// # Errors
+    /// [`GroupFailed`].
+    pub fn close_session(&self, at: Timestamp, session: u128) -> Result<(), GroupFailed> {
+        self.propose(at, &[Command::Group(GroupCommand::CloseSession { session })])
+            .map(drop)
     }
 
     /// Reads one entry under its lock. In a coordination store a deadline that has passed is first made

@@ -52,12 +52,14 @@ pub use event::{Event, EventKind, EventSink, NoEvents};
 pub use expiry::DueWork;
 pub use hash::{KeyHash, Slot};
 pub use limits::{
-    FEATURE_LEVEL, HISTORY_BYTES, MAX_BATCH, MAX_KEY, MAX_TTL_MS, MAX_VALUE, SESSION_WINDOW, SLOTS,
+    FEATURE_LEVEL, HISTORY_BYTES, MAX_BATCH, MAX_KEY, MAX_TTL_MS, MAX_VALUE, SESSION_OUTCOME_BYTES,
+    SESSION_WINDOW, SLOTS,
 };
 pub use machine::{Machine, MachineConfig};
 pub use meta::{DefinedStore, MetaMachine};
 pub use outcome::{EntryView, Found, Outcome, Page, Read, ScanPosition, StoreStats};
 pub use query::Query;
+pub use session::{Arrival, Arrived, SessionHandle};
 pub use settings::{Eviction, GroupKind, Revision, StoreClass, StoreId, StoreSettings, StoreSettingsGiven};
 pub use store::Store;
 pub use time::{Expiry, Timestamp};

@@ -14,6 +14,9 @@ pub const SLOTS: u16 = 1024;
 pub const FEATURE_LEVEL: u32 = 1;
 /// Changes that one session may have unacknowledged in one group.
 pub const SESSION_WINDOW: u64 = 4096;
+/// Bytes of outcomes, with the values that they gave back, that one session may have unacknowledged in one group: what is
+/// above when a change arrives refuses it.
+pub const SESSION_OUTCOME_BYTES: u64 = 64 * 1024 * 1024;
 /// Most entries changed under one hold of a sub-map's lock by the leader's own commands, so that
 /// a million entries due at once do not stall the readers of others.
 pub(crate) const ENTRIES_PER_LOCK: usize = 64;

@@ -12,7 +12,7 @@ use crate::event::{Event, EventSink};
 use crate::hash::{KeyHash, Slot};
 use crate::limits::FEATURE_LEVEL;
 use crate::outcome::Outcome;
-use crate::session::{Arrival, Sessions};
+use crate::session::{Arrival, SessionHandle, Sessions};
 use crate::settings::{GroupKind, Revision, StoreClass, StoreId, StoreSettings};
 use crate::slots::{SlotState, Slots};
 use crate::store::Store;
@@ -95,16 +95,14 @@ impl Machine {
                     session: Some(tag),
                     change,
                 } => {
-                    // Held over the change, so that no retry slips in between.
-                    let mut sessions = self.sessions.lock();
-                    match sessions.arrive(tag) {
-                        Err(error) => Outcome::Failed(error),
-                        Ok(Arrival::Retry(outcome)) => outcome,
-                        Ok(Arrival::New) => {
+                    let known = self.session(tag.session).ok_or(StateError::SessionExpired);
+                    match known.as_ref().map(|session| session.arrive(tag)) {
+                        Err(error) => Outcome::Failed(error.clone()),
+                        Ok(Err(error)) => Outcome::Failed(error),
+                        Ok(Ok(Arrival::Retry(outcome))) => outcome,
+                        Ok(Ok(Arrival::New(arrived))) => {
                             let (slot, outcome) = self.apply_to_store(*store, at, *slot, change, events);
-                            if is_final(&outcome) {
-                                sessions.record(tag, slot, *store, &outcome);
-                            }
+                            arrived.record(slot, *store, &outcome);
                             outcome
                         }
                     }
@@ -213,6 +211,12 @@ impl Machine {
         self.stores.read().clone()
     }
 
+    /// A session that is open here, see [`GroupCommand::OpenSession`].
+    #[must_use]
+    pub fn session(&self, session: u128) -> Option<SessionHandle> {
+        self.sessions.lock().get(session)
+    }
+
     /// What the group holds.
     #[must_use]
     pub fn kind(&self) -> GroupKind {
@@ -246,11 +250,7 @@ impl Machine {
     /// (session, sequence, outcome) of every recorded outcome of a slot, to move with it.
     #[must_use]
     pub fn outcomes_of_slot(&self, slot: Slot) -> Vec<(u128, u64, Outcome)> {
-        let sessions = self.sessions.lock();
-        let of_slot = sessions.of_slot(slot);
-        of_slot
-            .map(|(id, sequence, outcome)| (id, sequence, outcome.clone()))
-            .collect()
+        self.sessions.lock().of_slot(slot)
     }
 
     /// The events of a store after revision `after`, up to `byte_limit` bytes of them (the events
@@ -286,12 +286,4 @@ impl Machine {
     pub(crate) fn is_solo(&self) -> bool {
         self.grace_ms == 0
     }
-}
-
-/// Whether a retry must get this outcome again. One that only says "not here" is asked again.
-fn is_final(outcome: &Outcome) -> bool {
-    !matches!(
-        outcome,
-        Outcome::Failed(StateError::WrongSlot { .. } | StateError::StoreNotReady { .. })
-    )
 }

@@ -34,6 +34,7 @@ impl Machine {
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
         let sessions = self.sessions.lock();
+        let sessions = sessions.freeze();
         let stores = self.stores();
         let mut out = Writer::default();
         for store in &stores {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parking_lot::MutexGuard;
+
 use crate::codec::{Reader, SnapshotError, Writer, malformed};
 use crate::error::StateError;
 use crate::hash::Slot;
@@ -12,10 +14,15 @@ use crate::snapshot::{read_shared, write_shared};
 use crate::store::Store;
 
 /// Writes all sessions, by id.
-pub(crate) fn write_sessions(out: &mut Writer, sessions: &Sessions, stores: &[Arc<Store>], solo: bool) {
-    out.u32(sessions.iter().len() as u32);
-    for (id, session) in sessions.iter() {
-        out.u128(id);
+pub(crate) fn write_sessions(
+    out: &mut Writer,
+    sessions: &[(u128, MutexGuard<'_, Session>)],
+    stores: &[Arc<Store>],
+    solo: bool,
+) {
+    out.u32(sessions.len() as u32);
+    for (id, session) in sessions {
+        out.u128(*id);
         out.u64(session.first_unacknowledged);
         out.u32(session.outcomes.len() as u32);
         for (sequence, recorded) in &session.outcomes {
@@ -40,17 +47,14 @@ pub(crate) fn read_sessions(
             return Err(malformed("sessions are out of order"));
         }
         before = Some(id);
-        let mut session = Session {
-            first_unacknowledged: input.u64()?,
-            ..Session::default()
-        };
+        let mut session = Session::new(input.u64()?);
         for _ in 0..input.u32()? {
             let sequence = input.u64()?;
             let slot = Slot(input.u16()?);
             let store = StoreId(input.u32()?);
             let outcome = read_outcome(input, store, stores)?;
             let recorded = Recorded { slot, store, outcome };
-            if session.outcomes.insert(sequence, recorded).is_some() {
+            if !session.insert(sequence, recorded) {
                 return Err(malformed("a sequence number comes twice"));
             }
         }

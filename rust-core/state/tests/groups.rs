@@ -421,3 +421,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_session_that_never_acknowledges_values_it_got_back_is_refused_before_it_holds_too_much() {
+    let group = solo_cache();
+    group_command(&group, GroupCommand::OpenSession { session: SESSION });
+    let value = vec![7; 1 << 20];
+    let swap = Change::Put {
+        key: b"k",
+        value: &value,
+        expiry: Expiry::NONE,
+        condition: Condition::Always,
+        never_evict: false,
+        return_previous: true,
+    };
+    let full = |outcome: &Outcome| matches!(outcome, Outcome::Failed(StateError::SessionWindowFull { .. }));
+    let kept = (1..)
+        .find(|sequence| full(&tagged(&group, *sequence, 1, swap)))
+        .expect("it is refused");
+    assert!((60..70).contains(&kept), "{kept}");
+    assert!(
+        !full(&tagged(&group, kept, kept, swap)),
+        "acknowledged values are given up"
+    );
+    group.check();
+}
+
+#[test]
+fn a_session_that_is_closed_refuses_also_those_who_hold_it() {
+    let group = solo_coordination();
+    group_command(&group, GroupCommand::OpenSession { session: SESSION });
+    let held = group.machine.session(SESSION).expect("it is open");
+    group_command(&group, GroupCommand::CloseSession { session: SESSION });
+    let tag = SessionTag {
+        session: SESSION,
+        sequence: 1,
+        first_unacknowledged: 1,
+    };
+    assert!(matches!(held.arrive(&tag), Err(StateError::SessionExpired)));
+    assert!(group.machine.session(SESSION).is_none());
+}

@@ -1,17 +1,17 @@
 //! The part between `://` and the store: `embedded`, or hosts.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use holdfast_proto::Error;
 
 use super::{Topology, malformed, shown};
+use crate::settings::is_host;
 
 /// The port of clients and peers.
 pub const DEFAULT_PORT: u16 = 7861;
 
 const EMBEDDED: &str = "embedded";
-const MOST_HOST_CHARACTERS: usize = 253;
 
 /// A host and its port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -108,12 +108,7 @@ fn parse_host(host: &str, number: usize) -> Result<String, Error> {
             "host {number} has a port but no name: write host:7861"
         )));
     }
-    let accepted = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    let looks_like_ipv4 = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let well_formed = host.len() <= MOST_HOST_CHARACTERS
-        && host.bytes().all(accepted)
-        && (!looks_like_ipv4 || host.parse::<Ipv4Addr>().is_ok());
-    if well_formed {
+    if is_host(host) {
         return Ok(host.to_ascii_lowercase());
     }
     Err(malformed(&format!(

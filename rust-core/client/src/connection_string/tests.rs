@@ -275,6 +275,62 @@ fn a_value_that_its_setting_does_not_accept_names_the_setting() {
 }
 
 #[test]
+fn settings_that_mean_nothing_where_the_store_is_are_refused() {
+    for (text, name, why) in [
+        ("holdfast://embedded/s?token=hunter2", "token", "for servers"),
+        ("holdfast://embedded/s?tls-ca=/a", "tls-ca", "for servers"),
+        ("holdfast://h1/s?node=a", "node", "holdfast serve"),
+        ("holdfast://h1/s?clock=manual", "clock", "holdfast serve"),
+        (
+            "holdfasts://h1/s?memory-limit=1GiB",
+            "memory-limit",
+            "holdfast serve",
+        ),
+        ("holdfast://h1/s?tls-ca=/a", "tls-ca", "holdfasts://"),
+        (
+            "holdfast://h1/s?tls-server-name=a",
+            "tls-server-name",
+            "holdfasts://",
+        ),
+        ("holdfasts://h1/s?tls-key=/a", "tls-key", "tls-certificate"),
+        (
+            "holdfasts://h1/s?tls-certificate=/a",
+            "tls-certificate",
+            "tls-key",
+        ),
+        ("holdfasts://h1/s?listen=127.0.0.1:1", "listen", "holdfast serve"),
+    ] {
+        let error = refusal(text);
+        assert_eq!(error.code, Code::InvalidSetting, "{text}: {error}");
+        assert!(
+            error.message.starts_with(&format!("setting '{name}' ")) && error.message.contains(why),
+            "{text}: {error}"
+        );
+        assert!(!error.message.contains("hunter2"), "{error}");
+    }
+    // Those of an options object are no different.
+    let error = ConnectionString::parse("holdfast://embedded/s", &[("token", "hunter2")]).unwrap_err();
+    assert_eq!(error.code, Code::InvalidSetting);
+}
+
+#[test]
+fn a_client_of_servers_has_files_for_tls_and_a_token_that_is_not_shown() {
+    let text = "holdfasts://h1/s?tls-ca=/a&tls-certificate=/b&tls-key=/c&tls-server-name=n&token=hunter2";
+    let parsed = parse(text);
+    let client = &parsed.settings.client;
+    assert_eq!(client.tls_ca.as_deref(), Some("/a"));
+    assert_eq!(client.tls_certificate.as_deref(), Some("/b"));
+    assert_eq!(client.tls_key.as_deref(), Some("/c"));
+    assert_eq!(client.tls_server_name.as_deref(), Some("n"));
+    assert_eq!(client.token.as_ref().map(|token| token.expose()), Some("hunter2"));
+    assert_eq!(
+        parsed.to_string(),
+        "holdfasts://h1:7861/s?tls-ca=%2Fa&tls-certificate=%2Fb&tls-key=%2Fc&tls-server-name=n"
+    );
+    assert!(!format!("{parsed:?}").contains("hunter2"));
+}
+
+#[test]
 fn names_of_stores_have_at_most_128_characters() {
     let longest = "s".repeat(128);
     assert_eq!(parse(&format!("holdfast://embedded/{longest}")).store, longest);
@@ -325,7 +381,7 @@ fn no_message_holds_what_may_be_a_secret() {
         "holdfast://h1/s%3Bpassword=hunter2",
         "holdfast://h1/s,password=hunter2/x",
         "holdfast://h1/s?password=hunter2",
-        "holdfast://h1/s?client-name=x&token=hunter2",
+        "holdfast://h1/s?client-name=x&tokn=hunter2",
         "holdfast://h1/s?password:hunter2",
         "password=hunter2://h1/s",
     ] {

@@ -6,6 +6,7 @@ use holdfast_proto::Error;
 use holdfast_state::StoreClass;
 
 use super::given;
+use super::secret::Secret;
 use super::table::{DefaultValue, Setting};
 use super::value::{self, Words};
 
@@ -22,6 +23,16 @@ pub struct ClientSettings {
     pub client_name: Option<String>,
     /// Class of a store that is made without anyone saying one.
     pub default_class: Option<StoreClass>,
+    /// Path of the authorities that a server's certificate must come from.
+    pub tls_ca: Option<String>,
+    /// Path of the client's own certificate.
+    pub tls_certificate: Option<String>,
+    /// Path of that certificate's private key.
+    pub tls_key: Option<String>,
+    /// Name that a server's certificate must be for.
+    pub tls_server_name: Option<String>,
+    /// What the servers ask for.
+    pub token: Option<Secret>,
 }
 
 impl ClientSettings {
@@ -56,6 +67,11 @@ impl ClientSettings {
             "timeout" => self.timeout = Some(value::duration(setting, text)?),
             "client-name" => self.client_name = Some(value::text(setting, text)?),
             "default-class" => self.default_class = Some(value::word(setting, text)?),
+            "tls-ca" => self.tls_ca = Some(value::text(setting, text)?),
+            "tls-certificate" => self.tls_certificate = Some(value::text(setting, text)?),
+            "tls-key" => self.tls_key = Some(value::text(setting, text)?),
+            "tls-server-name" => self.tls_server_name = Some(value::text(setting, text)?),
+            "token" => self.token = Some(Secret::new(value::text(setting, text)?)),
             other => unreachable!("'{other}' is no client's setting"),
         }
         Ok(())
@@ -68,6 +84,12 @@ impl ClientSettings {
             timeout,
             client_name,
             default_class,
+            tls_ca,
+            tls_certificate,
+            tls_key,
+            tls_server_name,
+            // Secrets are never shown.
+            token: _,
         } = self;
         [
             given("default-class", default_class, |class| class.word().to_owned()),
@@ -79,6 +101,10 @@ impl ClientSettings {
             }),
             given("timeout", timeout, |limit| value::duration_text(*limit)),
             given("client-name", client_name, String::clone),
+            given("tls-ca", tls_ca, String::clone),
+            given("tls-certificate", tls_certificate, String::clone),
+            given("tls-key", tls_key, String::clone),
+            given("tls-server-name", tls_server_name, String::clone),
         ]
         .into_iter()
         .flatten()

@@ -26,21 +26,27 @@ impl Words for Eviction {
 pub struct StoreSettings {
     /// In the form that the state compares with a store's own.
     pub given: StoreSettingsGiven,
+    /// Class of the store when it is made here and nothing says its class; the client's when `None`.
+    pub default_class: Option<StoreClass>,
 }
 
 impl StoreSettings {
-    /// Reads `(name, value)` pairs that may name settings of stores only.
+    /// Reads `(name, value)` pairs that may name settings of stores only, and `default-class` for this one store.
     pub fn from_pairs(pairs: &[(&str, &str)]) -> Result<StoreSettings, Error> {
         for (name, _) in pairs {
             let owner = match Setting::find(name).map(|setting| setting.scope) {
                 Some(Scope::Node) => "the node",
-                Some(Scope::Client) => "the client",
-                Some(Scope::Store) | None => continue,
+                Some(Scope::Client) if *name != "default-class" => "the client",
+                Some(Scope::Server) => "servers (`holdfast serve`)",
+                Some(Scope::Store | Scope::Client) | None => continue,
             };
             let message = format!("setting '{name}' belongs to {owner}, not to a store");
             return Err(Error::new(Code::InvalidSetting, message));
         }
-        super::Settings::from_pairs(pairs).map(|settings| settings.store)
+        super::Settings::from_pairs(pairs).map(|settings| StoreSettings {
+            default_class: settings.client.default_class,
+            ..settings.store
+        })
     }
 
     /// The settings of a store that is made now: what was given, and the defaults for the rest.

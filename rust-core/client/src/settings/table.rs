@@ -1,8 +1,11 @@
-//! The one table of settings.
+//! The one table of settings; its rows are in `rows.rs`.
+
+use std::time::Duration;
 
 use holdfast_proto::Error;
 pub use holdfast_proto::LEAST_MEMORY;
 
+pub use super::rows::{MOST_MEMORY, TABLE};
 use super::value;
 
 /// What a setting is a setting of.
@@ -14,6 +17,8 @@ pub enum Scope {
     Store,
     /// The opener's own client.
     Client,
+    /// A server, `holdfast serve`; refused in connection strings and options.
+    Server,
 }
 
 /// What a setting's text looks like.
@@ -41,6 +46,22 @@ pub enum Kind {
     Name,
     /// 1 to 128 characters, none a control character.
     Text,
+    /// The path of a file: 1 to 4096 bytes, no control character.
+    Path,
+    /// 1 to 4096 bytes, no control character; never shown.
+    Secret,
+    /// `127.0.0.1:7861`, `[::1]:7861`, `localhost:0`; port 0 is any free one.
+    Address {
+        /// Whether `off` is accepted too.
+        or_off: bool,
+    },
+    /// A whole number.
+    Number {
+        /// Smallest accepted.
+        least: u64,
+        /// Largest accepted.
+        most: u64,
+    },
 }
 
 /// What holds when a setting is not given.
@@ -67,147 +88,6 @@ pub struct Setting {
     pub doc: &'static str,
 }
 
-/// Largest memory budget; far above any machine, and far from overflow in sums.
-pub const MOST_MEMORY: u64 = 1 << 50;
-/// Longest timeout: what a .NET timer accepts, in whole days.
-const MOST_TIMEOUT_MS: u64 = 24 * 24 * 60 * 60 * 1000;
-const TIMEOUT: Kind = Kind::Duration {
-    most_ms: MOST_TIMEOUT_MS,
-    or_none: false,
-};
-
-const fn row(
-    name: &'static str,
-    scope: Scope,
-    kind: Kind,
-    default: DefaultValue,
-    doc: &'static str,
-) -> Setting {
-    Setting {
-        name,
-        scope,
-        kind,
-        default,
-        doc,
-    }
-}
-
-/// Every setting there is.
-pub const TABLE: &[Setting] = &[
-    row(
-        "node",
-        Scope::Node,
-        Kind::Name,
-        DefaultValue::Computed("the node that the whole process shares"),
-        "An isolated embedded node of this name, which ends with its last client.",
-    ),
-    row(
-        "clock",
-        Scope::Node,
-        Kind::Enum(&["system", "manual"]),
-        DefaultValue::Value("system"),
-        "Where the node's time comes from: the system, or a test that advances it.",
-    ),
-    row(
-        "memory-limit",
-        Scope::Node,
-        Kind::Bytes {
-            least: LEAST_MEMORY,
-            most: MOST_MEMORY,
-        },
-        DefaultValue::Computed("half of the smaller of physical memory and the cgroup's limit"),
-        "What the node may use for all its stores.",
-    ),
-    row(
-        "class",
-        Scope::Store,
-        Kind::Enum(&["coordination", "cache"]),
-        DefaultValue::Computed("the client's default-class"),
-        "Ordered keys and no eviction, or hashed keys within a memory budget.",
-    ),
-    row(
-        "max-memory",
-        Scope::Store,
-        Kind::Bytes {
-            least: LEAST_MEMORY,
-            most: MOST_MEMORY,
-        },
-        DefaultValue::Computed(
-            "cache: the smaller of 256MiB and a tenth of the memory there is; coordination: memory-limit",
-        ),
-        "Budget of the store: keys, values and overhead. At least 16 times max-value.",
-    ),
-    row(
-        "eviction",
-        Scope::Store,
-        Kind::Enum(&["s3-fifo", "none"]),
-        DefaultValue::Computed("s3-fifo for cache stores, none for coordination stores"),
-        "How a full cache store makes room; with none it refuses instead.",
-    ),
-    row(
-        "default-ttl",
-        Scope::Store,
-        Kind::Duration {
-            most_ms: holdfast_state::MAX_TTL_MS,
-            or_none: true,
-        },
-        DefaultValue::Value("none"),
-        "Time to live of entries that are put without any expiry.",
-    ),
-    row(
-        "max-value",
-        Scope::Store,
-        Kind::Bytes {
-            least: 1,
-            most: holdfast_state::MAX_VALUE as u64,
-        },
-        DefaultValue::Computed("the smaller of 16MiB and a sixteenth of max-memory"),
-        "Largest value that the store accepts.",
-    ),
-    row(
-        "hash-tags",
-        Scope::Store,
-        Kind::Bool,
-        DefaultValue::Value("off"),
-        "Keys of a cache store with the same part in braces, {user:1}:cart, lie in the same slot.",
-    ),
-    row(
-        "default-class",
-        Scope::Client,
-        Kind::Enum(&["coordination", "cache"]),
-        DefaultValue::Value("coordination"),
-        "Class of a store that this client makes when neither its opener nor the store itself says one.",
-    ),
-    row(
-        "auto-create-stores",
-        Scope::Client,
-        Kind::Bool,
-        DefaultValue::Value("on"),
-        "Whether a store that does not exist is made when it is opened.",
-    ),
-    row(
-        "connect-timeout",
-        Scope::Client,
-        TIMEOUT,
-        DefaultValue::Value("10s"),
-        "How long connecting may take.",
-    ),
-    row(
-        "timeout",
-        Scope::Client,
-        TIMEOUT,
-        DefaultValue::Value("5s"),
-        "How long a call may take that does not say so itself.",
-    ),
-    row(
-        "client-name",
-        Scope::Client,
-        Kind::Text,
-        DefaultValue::Computed("none"),
-        "Names the client in logs and on servers.",
-    ),
-];
-
 impl Setting {
     /// The row of this name, spelled exactly so.
     pub fn find(name: &str) -> Option<&'static Setting> {
@@ -230,8 +110,46 @@ impl Setting {
     }
 
     /// Whether the setting accepts this text, by its kind alone.
+    ///
+    /// # Errors
+    /// `InvalidSetting` names the setting, the text (never a secret) and what is accepted.
     pub fn check(&self, text: &str) -> Result<(), Error> {
         value::check(self, text)
+    }
+
+    /// Reads the text of a setting in bytes, or of a whole number.
+    ///
+    /// # Errors
+    /// As [`Setting::check`].
+    pub fn number(&self, text: &str) -> Result<u64, Error> {
+        match self.kind {
+            Kind::Bytes { .. } => value::bytes(self, text),
+            _ => value::number(self, text),
+        }
+    }
+
+    /// Reads the text of a duration; `none` is `None`.
+    ///
+    /// # Errors
+    /// As [`Setting::check`].
+    pub fn duration(&self, text: &str) -> Result<Option<Duration>, Error> {
+        value::duration_or_none(self, text)
+    }
+
+    /// Reads `on` or `off`.
+    ///
+    /// # Errors
+    /// As [`Setting::check`].
+    pub fn switch(&self, text: &str) -> Result<bool, Error> {
+        value::switch(self, text)
+    }
+
+    /// Reads an address, as host and port; `off` is `None`.
+    ///
+    /// # Errors
+    /// As [`Setting::check`].
+    pub fn address(&self, text: &str) -> Result<Option<(String, u16)>, Error> {
+        value::address(self, text)
     }
 }
 
@@ -241,8 +159,17 @@ pub(super) fn pascal_case(kebab: &str) -> String {
     kebab.split('-').map(capital).collect()
 }
 
-/// The message about a name that is not in the table: the nearest one when there is one, otherwise all of them.
+/// What an opener may give; the rest belongs to `holdfast serve`.
+const OPENERS: &[Scope] = &[Scope::Node, Scope::Store, Scope::Client];
+
+/// The message about a name that no opener may give because it is not in the table.
 pub(crate) fn unknown_name(name: &str) -> String {
+    unknown_among(name, |setting| OPENERS.contains(&setting.scope))
+}
+
+/// The message about a name that is none of the rows that are `offered`: the nearest of those when there is one,
+/// otherwise all of them.
+pub fn unknown_among(name: &str, offered: impl Fn(&Setting) -> bool) -> String {
     let shown = super::shown_name(name);
     // Compared without case and separators, so that the other spellings (`MaxMemory`, `HOLDFAST_MAX_MEMORY`) are near.
     let folded = |text: &str| -> String {
@@ -254,8 +181,8 @@ pub(crate) fn unknown_name(name: &str) -> String {
             .collect()
     };
     let given = folded(name);
-    let nearest = TABLE
-        .iter()
+    let offered = || TABLE.iter().filter(|setting| offered(setting));
+    let nearest = offered()
         .map(|setting| {
             (
                 strsim::damerau_levenshtein(&given, &folded(setting.name)),
@@ -267,7 +194,7 @@ pub(crate) fn unknown_name(name: &str) -> String {
     match nearest {
         Some((_, nearest)) => format!("unknown setting '{shown}': did you mean '{nearest}'?"),
         None => {
-            let names: Vec<&str> = TABLE.iter().map(|setting| setting.name).collect();
+            let names: Vec<&str> = offered().map(|setting| setting.name).collect();
             format!("unknown setting '{shown}': the settings are {}", names.join(", "))
         }
     }

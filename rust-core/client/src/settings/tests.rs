@@ -16,7 +16,18 @@ fn sample(setting: &Setting) -> &'static str {
         Kind::Bool => "on",
         Kind::Name => "node-1",
         Kind::Text => "größe & mehr",
+        Kind::Path => "/etc/holdfast/größe.pem",
+        Kind::Secret => "hunter2",
+        Kind::Address { .. } => "[::1]:0",
+        Kind::Number { .. } => "7",
     }
+}
+
+/// What openers may give and is not a secret.
+fn shown_rows() -> impl Iterator<Item = &'static Setting> {
+    TABLE
+        .iter()
+        .filter(|setting| setting.scope != Scope::Server && setting.kind != Kind::Secret)
 }
 
 fn refusal(name: &str, text: &str) -> String {
@@ -28,7 +39,7 @@ fn refusal(name: &str, text: &str) -> String {
 #[test]
 fn each_row_of_the_table_has_its_field_and_each_field_its_row() {
     let mut all = Settings::default();
-    for setting in TABLE {
+    for setting in shown_rows() {
         let mut settings = Settings::default();
         settings.set(setting.name, sample(setting)).unwrap();
         assert_ne!(settings, Settings::default(), "'{}' sets nothing", setting.name);
@@ -39,14 +50,14 @@ fn each_row_of_the_table_has_its_field_and_each_field_its_row() {
     }
     // `given` destructures the structs, so that no field can be missing in it.
     let given: Vec<&str> = all.given().iter().map(|(name, _)| *name).collect();
-    let table: Vec<&str> = TABLE.iter().map(|setting| setting.name).collect();
+    let table: Vec<&str> = shown_rows().map(|setting| setting.name).collect();
     assert_eq!(given, table);
 }
 
 #[test]
 fn given_settings_are_written_as_text_that_reads_back_as_the_same() {
     let mut all = Settings::default();
-    for setting in TABLE {
+    for setting in shown_rows() {
         all.set(setting.name, sample(setting)).unwrap();
     }
     let given = all.given();
@@ -310,5 +321,74 @@ fn lines_of_settings_are_split_at_their_first_equals_sign() {
     assert!(
         error.message.contains("line 2") && !error.message.contains("hunter2"),
         "{error}"
+    );
+}
+
+#[test]
+fn a_servers_settings_are_refused_with_the_place_where_they_belong() {
+    for setting in TABLE.iter().filter(|setting| setting.scope == Scope::Server) {
+        let message = refusal(setting.name, sample(setting));
+        assert!(
+            message.contains(setting.name) && message.contains("holdfast serve"),
+            "{message}"
+        );
+        // Nor are they suggested.
+        assert!(!refusal("zzzzzz", "1").contains(setting.name));
+    }
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let settings = Settings::from_pairs(&[("token", "hunter2")]).unwrap();
+    assert_eq!(
+        settings.client.token.as_ref().map(Secret::expose),
+        Some("hunter2")
+    );
+    assert_eq!(settings.given(), []);
+    assert!(!format!("{settings:?}").contains("hunter2"));
+    for refused in ["hunter2\n", "", &"hunter2".repeat(1_000)] {
+        let message = refusal("token", refused);
+        assert!(
+            !message.contains("hunter2") && message.contains("4096 bytes"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn addresses_numbers_and_words_of_servers_are_read_as_people_write_them() {
+    let of = |name: &str| Setting::find(name).unwrap();
+    for (text, host, port) in [
+        ("127.0.0.1:7861", "127.0.0.1", 7861),
+        ("[::1]:0", "::1", 0),
+        ("localhost:65535", "localhost", 65535),
+    ] {
+        assert_eq!(of("listen").address(text), Ok(Some((host.to_owned(), port))));
+    }
+    assert_eq!(of("http").address("off"), Ok(None));
+    for text in [
+        "",
+        "off",
+        "h",
+        ":1",
+        "h:",
+        "h:65536",
+        "h:+1",
+        "::1:1",
+        "[::1]",
+        "[::g]:1",
+        "256.0.0.1:1",
+    ] {
+        assert!(of("listen").address(text).is_err(), "{text}");
+    }
+    assert_eq!(of("max-connections").number("10000"), Ok(10_000));
+    assert_eq!(of("connection-memory").number("1MiB"), Ok(1 << 20));
+    for text in ["", "0", "-1", "1000001", "1KiB"] {
+        assert!(of("max-connections").number(text).is_err(), "{text}");
+    }
+    assert_eq!(of("insecure").switch("on"), Ok(true));
+    assert_eq!(
+        of("stop-timeout").duration("5s"),
+        Ok(Some(Duration::from_secs(5)))
     );
 }

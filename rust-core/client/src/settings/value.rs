@@ -1,5 +1,6 @@
 //! From a setting's text to its value and back. Errors name the setting, the text and what is accepted.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -72,11 +73,11 @@ pub(super) fn switch(setting: &Setting, text: &str) -> Result<bool, Error> {
 }
 
 pub(super) fn text(setting: &Setting, text: &str) -> Result<String, Error> {
+    let printable = || !text.chars().any(char::is_control);
     let accepted = match setting.kind {
         Kind::Name => is_name(text),
-        Kind::Text => {
-            (1..=MOST_CHARACTERS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-        }
+        Kind::Text => (1..=MOST_CHARACTERS).contains(&text.chars().count()) && printable(),
+        Kind::Path | Kind::Secret => (1..=MOST_BYTES).contains(&text.len()) && printable(),
         _ => mistyped(setting),
     };
     if accepted {
@@ -85,6 +86,52 @@ pub(super) fn text(setting: &Setting, text: &str) -> Result<String, Error> {
         Err(refused(setting, text))
     }
 }
+
+pub(super) fn number(setting: &Setting, text: &str) -> Result<u64, Error> {
+    let Kind::Number { least, most } = setting.kind else {
+        mistyped(setting)
+    };
+    text.parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| refused(setting, text))
+}
+
+/// `None` for the word `off`.
+pub(super) fn address(setting: &Setting, text: &str) -> Result<Option<(String, u16)>, Error> {
+    let Kind::Address { or_off } = setting.kind else {
+        mistyped(setting)
+    };
+    if or_off && text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    let split = || {
+        let (host, port) = text.rsplit_once(':')?;
+        let port = port
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| port.parse().ok())??;
+        let host = match host.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?.to_string(),
+            None => Some(host).filter(|host| is_host(host))?.to_owned(),
+        };
+        Some((host, port))
+    };
+    split().map(Some).ok_or_else(|| refused(setting, text))
+}
+
+/// A host's name or its address in version 4.
+pub(crate) fn is_host(text: &str) -> bool {
+    const MOST_HOST_CHARACTERS: usize = 253;
+    let accepted = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    let looks_like_ipv4 = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    (1..=MOST_HOST_CHARACTERS).contains(&text.len())
+        && text.bytes().all(accepted)
+        && (!looks_like_ipv4 || text.parse::<Ipv4Addr>().is_ok())
+}
+
+/// Longest path and longest secret.
+const MOST_BYTES: usize = 4096;
 
 /// Longest name of a store, tenant or node, and longest free text.
 pub(crate) const MOST_CHARACTERS: usize = 128;
@@ -102,7 +149,9 @@ pub(super) fn check(setting: &Setting, given: &str) -> Result<(), Error> {
         Kind::Enum(words) if words.iter().any(|word| is_word(word, given)) => Ok(()),
         Kind::Enum(_) => Err(refused(setting, given)),
         Kind::Bool => switch(setting, given).map(drop),
-        Kind::Name | Kind::Text => text(setting, given).map(drop),
+        Kind::Name | Kind::Text | Kind::Path | Kind::Secret => text(setting, given).map(drop),
+        Kind::Address { .. } => address(setting, given).map(drop),
+        Kind::Number { .. } => number(setting, given).map(drop),
     }
 }
 
@@ -137,11 +186,22 @@ fn refused(setting: &Setting, text: &str) -> Error {
             format!("1 to {MOST_CHARACTERS} of the characters A-Z a-z 0-9 . _ - (not only . or ..)")
         }
         Kind::Text => format!("1 to {MOST_CHARACTERS} characters, none of them a control character"),
+        Kind::Path => format!("a file's path of at most {MOST_BYTES} bytes, without control characters"),
+        Kind::Secret => format!("1 to {MOST_BYTES} bytes, without control characters"),
+        Kind::Address { or_off } => {
+            let off = if or_off { ", or off" } else { "" };
+            format!("an address such as 127.0.0.1:7861, [::1]:7861 or localhost:0{off}")
+        }
+        Kind::Number { least, most } => format!("a whole number from {least} to {most}"),
     };
-    let (name, shown) = (setting.name, escape_key(text.as_bytes()));
+    let name = setting.name;
+    let shown = match setting.kind {
+        Kind::Secret => "not accepted".to_owned(),
+        _ => format!("'{}'", escape_key(text.as_bytes())),
+    };
     Error::new(
         Code::InvalidSetting,
-        format!("setting '{name}' is '{shown}': it takes {accepted}"),
+        format!("setting '{name}' is {shown}: it takes {accepted}"),
     )
 }
 

@@ -69,7 +69,8 @@ impl RequestHeader {
         Expiry {
             ttl_ms: (self.ttl_ms != 0).then_some(self.ttl_ms),
             sliding_ms: (self.sliding_ms != 0).then_some(self.sliding_ms),
-            absolute_unix_ms: self.absolute_unix_ms,
+            // It says where the time to live comes from, and nothing without one.
+            absolute_unix_ms: self.absolute_unix_ms.filter(|_| self.ttl_ms != 0),
         }
     }
 

@@ -19,7 +19,8 @@ pub enum FrameKind {
     Reply = 4,
     /// Both: [`super::ChunkHeader`], the next piece of the payload of that request or reply.
     Chunk = 5,
-    /// Client: the caller no longer waits for that request. It may be answered all the same.
+    /// Client: the caller no longer waits for that request. It may be answered all the same. No piece of its payload comes
+    /// after this.
     Cancel = 6,
     /// Both: asks for a Pong with the same number.
     Ping = 7,
@@ -165,14 +166,35 @@ pub fn parse_frame(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, FrameErro
     Ok(Some((frame, FrameHead::LENGTH + length)))
 }
 
+/// Bytes of the whole frame that begins with these; `None` while its head is not all there. For a head that
+/// [`parse_frame`] has not refused.
+#[must_use]
+pub fn frame_size(bytes: &[u8]) -> Option<usize> {
+    let [l0, l1, l2, l3, ..] = *bytes.first_chunk::<{ FrameHead::LENGTH }>()?;
+    Some(FrameHead::LENGTH + u32::from_le_bytes([l0, l1, l2, l3]) as usize)
+}
+
 /// Writes a frame whose payload is the concatenation of `payload`.
 ///
 /// # Panics
 /// When header or payload are longer than a frame may have: the caller cuts payloads into pieces first.
 #[inline]
 pub fn encode_frame(out: &mut BytesMut, head: FrameHead, header: &impl Message, payload: &[&[u8]]) {
+    let payload_length = payload.iter().map(|part| part.len()).sum();
+    encode_frame_start(out, head, header, payload_length);
+    for part in payload {
+        out.put_slice(part);
+    }
+}
+
+/// Writes a frame up to its payload, which whoever calls puts behind it from where it lies.
+///
+/// # Panics
+/// As [`encode_frame`].
+#[inline]
+pub fn encode_frame_start(out: &mut BytesMut, head: FrameHead, header: &impl Message, payload_length: usize) {
     let header_length = header.encoded_len();
-    let length = header_length + payload.iter().map(|part| part.len()).sum::<usize>();
+    let length = header_length + payload_length;
     assert!(
         header_length <= MAX_HEADER && length <= MAX_FRAME,
         "a {} frame of {length} bytes, {header_length} of them header, is too long",
@@ -185,7 +207,4 @@ pub fn encode_frame(out: &mut BytesMut, head: FrameHead, header: &impl Message, 
     out.put_u16_le(header_length as u16);
     out.put_u64_le(head.number);
     header.encode_raw(out);
-    for part in payload {
-        out.put_slice(part);
-    }
 }

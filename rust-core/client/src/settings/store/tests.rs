@@ -23,6 +23,14 @@ fn the_settings_of_a_store_that_is_opened_by_name_are_those_of_stores_only() {
 }
 
 #[test]
+fn a_store_that_is_opened_by_name_may_be_given_a_default_class_of_its_own() {
+    let given = store_of(&[("default-class", "cache")]);
+    assert_eq!(given.default_class, Some(StoreClass::Cache));
+    assert_eq!(given.given, StoreSettingsGiven::default());
+    assert_eq!(store_of(&[("class", "cache")]).default_class, None);
+}
+
+#[test]
 fn a_cache_store_takes_a_tenth_of_the_memory_and_at_most_256_mib_by_default() {
     let max_memory = |available: u64| {
         let resolved = store_of(&[])

@@ -1,6 +1,6 @@
 //! Limits of keys, values, batches and deadlines, checked before anything is sent. Errors say the limit and the size.
 
-use holdfast_proto::{Code, Error, bytes_text};
+use crate::{Code, Error, bytes_text};
 use holdfast_state::{MAX_BATCH, MAX_KEY, MAX_TTL_MS};
 
 /// Most characters of a key in a message.

@@ -1,0 +1,138 @@
+//! `holdfast serve`: a node in this process, and its end.
+
+mod effective;
+mod file;
+mod logging;
+mod notify;
+mod print_config;
+mod signals;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use holdfast_node::clock::{ClusterClock, ManualClock, SystemClock};
+use holdfast_node::log::LogSink;
+use holdfast_node::server::{ServeError, Server, ServerOptions};
+use holdfast_node::{Node, NodeOptions};
+use holdfast_proto::{Code, Error};
+use serde_json::json;
+
+pub(crate) use effective::{Effective, Given, Origin};
+use logging::TracingSink;
+use signals::Signals;
+
+use crate::args::ServeArguments;
+use crate::exit::{Exit, Failure};
+use crate::output::Printer;
+
+/// Serves until a signal comes.
+pub(crate) fn run(arguments: &ServeArguments, printer: &mut Printer) -> Result<Exit, Failure> {
+    let effective = Effective::resolve(arguments)?;
+    if arguments.print_config {
+        print_config::print(&effective, printer)?;
+        return Ok(Exit::Done);
+    }
+    logging::start(effective.text("log-level"), effective.text("log-format"));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("holdfast-server")
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(&effective, printer))
+}
+
+async fn serve(effective: &Effective, printer: &mut Printer) -> Result<Exit, Failure> {
+    let log: Arc<dyn LogSink> = Arc::new(TracingSink);
+    // Before the line that tells scripts that they may send signals.
+    let mut signals = Signals::listen()?;
+    let options = options(effective, Arc::clone(&log))?;
+    let node = Arc::new(start_node(effective, log)?);
+    let server = Server::start(node, options).await.map_err(refused)?;
+    let listen = server.local_addr().to_string();
+    let http = server.http_addr().map(|address| address.to_string());
+    let line = match &http {
+        Some(http) => format!("listening on {listen}, http on {http}"),
+        None => format!("listening on {listen}, http off"),
+    };
+    printer.answer(&json!({"listen": listen, "http": http}), line)?;
+    notify::say("READY=1");
+    let signal = signals.next().await;
+    notify::say("STOPPING=1");
+    tracing::info!("{signal}: stopping, a second signal ends at once");
+    tokio::select! {
+        () = server.stop(effective.duration("stop-timeout")) => Ok(Exit::Done),
+        signal = signals.next() => {
+            tracing::warn!("{signal} again: ending at once");
+            std::process::exit(signal.exit_code())
+        }
+    }
+}
+
+fn start_node(effective: &Effective, log: Arc<dyn LogSink>) -> Result<Node, Failure> {
+    let clock: Arc<dyn ClusterClock> = match effective.text("clock") {
+        "manual" => Arc::new(ManualClock::default()),
+        _ => Arc::new(SystemClock::start()),
+    };
+    let seed = getrandom::u64().map_err(|error| {
+        Error::new(
+            Code::Internal,
+            format!("the operating system gives no random numbers: {error}"),
+        )
+    })?;
+    Ok(Node::start(NodeOptions {
+        name: effective.text("node").to_owned(),
+        clock,
+        memory_limit: effective.number("memory-limit"),
+        seed,
+        log,
+    }))
+}
+
+fn options(effective: &Effective, log: Arc<dyn LogSink>) -> Result<ServerOptions, Failure> {
+    let listen = effective
+        .address("listen")?
+        .expect("the table accepts no 'off' for it");
+    let mut options = ServerOptions::new(listen, log);
+    options.http = effective.address("http")?;
+    options.tls = effective.tls();
+    options.token = effective.get("token").map(str::to_owned);
+    options.insecure = effective.switch("insecure");
+    // HTTP is never encrypted. With TLS on the sessions' port, `insecure` opens nothing but this.
+    if let Some(http) = options
+        .http
+        .filter(|http| !http.ip().is_loopback() && !options.insecure)
+    {
+        return Err(unsafe_address(
+            http,
+            "HTTP is not encrypted: listen on 127.0.0.1, turn it off",
+        ));
+    }
+    let limits = &mut options.limits;
+    limits.max_connections = u32::try_from(effective.number("max-connections")).unwrap_or(u32::MAX);
+    limits.connection_bytes = effective.number("connection-memory");
+    limits.node_bytes = effective.number("request-memory");
+    limits.write_timeout = effective.duration("slow-reader-timeout");
+    limits.idle_timeout = effective.duration("idle-timeout");
+    Ok(options)
+}
+
+/// Why the server does not start, as an exit code.
+fn refused(error: ServeError) -> Failure {
+    match error {
+        ServeError::Insecure { address } => unsafe_address(
+            address,
+            "TLS is off: give --tls-certificate and --tls-key, listen on 127.0.0.1",
+        ),
+        ServeError::Tls(error) => Failure::from(error),
+        other => Failure::with(
+            Exit::Unavailable,
+            Error::new(Code::Unavailable, other.to_string()),
+        ),
+    }
+}
+
+#[cold]
+fn unsafe_address(address: SocketAddr, why: &str) -> Failure {
+    let message =
+        format!("{address} can be reached from other machines and {why}, or allow it with --insecure");
+    Failure::with(Exit::Refused, Error::new(Code::InvalidSetting, message))
+}

@@ -1,0 +1,8 @@
+//! The `holdfast` binary as people and scripts use it: real processes, real sockets, any free port.
+
+mod config;
+mod observe;
+mod protect;
+mod stop;
+mod support;
+mod verbs;

@@ -1,0 +1,139 @@
+//! Tokens, TLS and client certificates.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+
+use crate::support::{Serve, run};
+
+/// An authority and what it signs, in a folder that goes with it.
+struct Authority {
+    folder: tempfile::TempDir,
+    issuer: Issuer<'static, KeyPair>,
+    file: PathBuf,
+}
+
+impl Authority {
+    fn new() -> Authority {
+        let folder = tempfile::tempdir().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "tests");
+        let key = KeyPair::generate().unwrap();
+        let file = folder.path().join("ca.pem");
+        fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
+        Authority {
+            folder,
+            issuer: Issuer::new(params, key),
+            file,
+        }
+    }
+
+    /// Certificate and key for `names`, as paths.
+    fn sign(&self, name: &str, names: &[&str], usage: ExtendedKeyUsagePurpose) -> [String; 2] {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![usage];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let write = |end: &str, text: String| {
+            let path = self.folder.path().join(format!("{name}.{end}"));
+            fs::write(&path, text).unwrap();
+            text_of(&path)
+        };
+        [write("pem", certificate.pem()), write("key", key.serialize_pem())]
+    }
+}
+
+fn text_of(path: &Path) -> String {
+    path.to_str().expect("a plain path").to_owned()
+}
+
+#[test]
+fn over_tls_every_command_works_and_in_the_clear_none_does() {
+    let authority = Authority::new();
+    let [certificate, key] = authority.sign(
+        "node",
+        &["localhost", "127.0.0.1"],
+        ExtendedKeyUsagePurpose::ServerAuth,
+    );
+    let server = Serve::start(&["--tls-certificate", &certificate, "--tls-key", &key]);
+    let ca = text_of(&authority.file);
+    for command in [
+        &["put", "k", "v"][..],
+        &["get", "k"],
+        &["ping"],
+        &["health"],
+        &["stores"],
+    ] {
+        let ran = run(server.command(command).args(["--tls-ca", &ca]));
+        assert_eq!(ran.code, 0, "{command:?}: {ran:?}");
+    }
+    // The system's authorities do not know this one, and a stranger's certificate is not taken either.
+    for (command, flags) in [
+        (&["get", "k"][..], &["--tls"][..]),
+        (&["health"], &["--tls"]),
+        (&["get", "k"], &[]),
+        (&["health"], &[]),
+    ] {
+        let ran = run(server.command(command).args(flags).args(["--timeout", "1s"]));
+        assert_eq!(ran.code, 3, "{command:?} {flags:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn with_an_authority_for_clients_only_its_certificates_get_in() {
+    let authority = Authority::new();
+    let [certificate, key] = authority.sign("node", &["localhost"], ExtendedKeyUsagePurpose::ServerAuth);
+    let [mine, my_key] = authority.sign("web-1", &[], ExtendedKeyUsagePurpose::ClientAuth);
+    let stranger = Authority::new();
+    let [foreign, foreign_key] = stranger.sign("web-1", &[], ExtendedKeyUsagePurpose::ClientAuth);
+    let ca = text_of(&authority.file);
+    let server = Serve::start(&[
+        "--tls-certificate",
+        &certificate,
+        "--tls-key",
+        &key,
+        "--tls-client-ca",
+        &ca,
+    ]);
+    let ask = |command: &[&str], identity: &[&str]| {
+        let trust = [
+            "--tls-ca",
+            &ca,
+            "--tls-server-name",
+            "localhost",
+            "--timeout",
+            "2s",
+        ];
+        run(server.command(command).args(trust).args(identity)).code
+    };
+    let identity = ["--tls-certificate", &mine, "--tls-key", &my_key];
+    assert_eq!(ask(&["put", "k", "v"], &identity), 0);
+    assert_eq!(ask(&["health"], &identity), 0);
+    assert_eq!(ask(&["get", "k"], &[]), 3);
+    assert_eq!(ask(&["health"], &[]), 3);
+    let identity = ["--tls-certificate", &foreign, "--tls-key", &foreign_key];
+    assert_eq!(ask(&["get", "k"], &identity), 3);
+    assert_eq!(ask(&["health"], &identity), 3);
+}
+
+#[test]
+fn a_server_with_a_token_answers_only_those_who_bring_it_but_tells_everybody_its_health() {
+    let server = Serve::start_with(crate::support::holdfast(&["serve"]).env("HOLDFAST_TOKEN", "open sesame"));
+    for command in [&["put", "k", "v"][..], &["node"], &["stores"], &["connections"]] {
+        for token in [None, Some("wrong")] {
+            let mut asked = server.command(command);
+            asked.args(token.map(|token| format!("--token={token}")));
+            let ran = run(&mut asked);
+            assert_eq!(ran.code, 5, "{command:?} {token:?}: {ran:?}");
+            assert!(!ran.err.contains("sesame"), "{ran:?}");
+        }
+        let ran = run(server.command(command).env("HOLDFAST_TOKEN", "open sesame"));
+        assert_eq!(ran.code, 0, "{command:?}: {ran:?}");
+    }
+    assert_eq!(server.run(&["health"]).code, 0);
+    assert_eq!(server.get("/readyz").0, 200);
+}

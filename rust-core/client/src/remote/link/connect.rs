@@ -1,0 +1,195 @@
+//! From an endpoint to a session that a node accepted.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use holdfast_proto::session::{
+    FrameHead, FrameKind, Goodbye, Hello, Preamble, Welcome, agreed_version, encode_frame, hello, id_bytes,
+    parse_frame,
+};
+use holdfast_proto::{Code, Error};
+use socket2::SockRef;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use super::reader::ReadBuffer;
+use super::refusal::refusal_of;
+use super::transport::Transport;
+use crate::connection_string::Endpoint;
+use crate::remote::errors::duration_text;
+use crate::remote::registry::Shared;
+use crate::remote::tls;
+
+/// A session that a node accepted.
+pub(super) struct Connection {
+    pub(super) transport: Transport,
+    /// May hold what came behind the Welcome.
+    pub(super) read: ReadBuffer,
+    pub(super) welcome: Welcome,
+    /// The endpoint, `host:port`.
+    pub(super) address: String,
+}
+
+/// Why there is none.
+pub(in crate::remote) struct Failed {
+    pub(in crate::remote) error: Error,
+    /// It will not pass by itself.
+    pub(in crate::remote) lasting: bool,
+}
+
+/// Tries every address that the endpoint's host has.
+pub(super) async fn endpoint(shared: &Arc<Shared>, index: usize) -> Result<Connection, Failed> {
+    let endpoint = &shared.options.endpoints[index];
+    let attempt = shared.options.timing.attempt.min(shared.options.connect_timeout);
+    let resolving = lookup_host((endpoint.host.as_str(), endpoint.port));
+    let addresses = match timeout(attempt, resolving).await {
+        Ok(Ok(addresses)) => addresses,
+        Ok(Err(error)) => return Err(passing(format!("the host's name cannot be resolved: {error}"))),
+        Err(_) => {
+            return Err(passing(format!(
+                "the host's name was not resolved within {}",
+                duration_text(attempt)
+            )));
+        }
+    };
+    let mut failed = passing("the host's name has no address".to_owned());
+    for address in addresses {
+        let connecting = async {
+            let stream = TcpStream::connect(address)
+                .await
+                .map_err(|error| passing(error.to_string()))?;
+            session(shared, endpoint, stream).await
+        };
+        failed = match timeout(attempt, connecting).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(failed)) => failed,
+            Err(_) => passing(format!("no answer within {} ({address})", duration_text(attempt))),
+        };
+    }
+    Err(failed)
+}
+
+/// Bytes that the kernel holds unsent before it says that it takes no more: few, so that a small frame never waits
+/// behind much of a big value.
+#[cfg(target_os = "linux")]
+const MOST_UNSENT: u32 = 128 * 1024;
+
+async fn session(shared: &Shared, endpoint: &Endpoint, stream: TcpStream) -> Result<Connection, Failed> {
+    // What the system refuses here costs speed, not correctness.
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(&stream).set_tcp_notsent_lowat(MOST_UNSENT);
+    let mut transport = match &shared.options.tls {
+        None => Transport::plain(stream),
+        Some(options) => tls::connect(options, endpoint, stream)
+            .await
+            .map(|stream| Transport::Tls(Box::new(stream)))?,
+    };
+    let greeting = greeting(shared);
+    write_all(&mut transport, &greeting).await.map_err(broken_off)?;
+    let mut read = ReadBuffer::new();
+    let preamble = loop {
+        if let Some(preamble) = read.unread().first_chunk::<{ Preamble::LENGTH }>() {
+            break *preamble;
+        }
+        more(&mut transport, &mut read).await?;
+    };
+    let preamble = Preamble::decode(preamble).map_err(|error| passing(error.to_string()))?;
+    read.consume(Preamble::LENGTH);
+    if let Err(message) = agreed_version(preamble) {
+        return Err(Failed {
+            error: Error::new(Code::Unsupported, message),
+            lasting: true,
+        });
+    }
+    let welcome = answer(&mut transport, &mut read).await?;
+    Ok(Connection {
+        transport,
+        read,
+        welcome,
+        address: endpoint.to_string(),
+    })
+}
+
+async fn answer(transport: &mut Transport, read: &mut ReadBuffer) -> Result<Welcome, Failed> {
+    loop {
+        let Some((frame, length)) = parse_frame(read.unread()).map_err(|error| passing(error.to_string()))?
+        else {
+            more(transport, read).await?;
+            continue;
+        };
+        return match frame.head.kind {
+            FrameKind::Welcome => {
+                let welcome = frame.read().map_err(|error| passing(error.to_string()))?;
+                read.consume(length);
+                Ok(welcome)
+            }
+            FrameKind::Goodbye => {
+                let goodbye: Goodbye = frame.read().map_err(|error| passing(error.to_string()))?;
+                Err(Failed {
+                    lasting: !goodbye.reconnect,
+                    error: refusal_of(&goodbye),
+                })
+            }
+            kind => Err(passing(format!(
+                "the node answered the hello with a {} frame",
+                kind.name()
+            ))),
+        };
+    }
+}
+
+fn greeting(shared: &Shared) -> BytesMut {
+    let options = &shared.options;
+    let (session, session_epoch) = {
+        let core = shared.core.lock();
+        (core.session.id, core.session.epoch)
+    };
+    let hello = Hello {
+        credential: options.token.clone().map(hello::Credential::Token),
+        tenant: options.tenant.clone(),
+        client_name: options.client_name.clone().unwrap_or_default(),
+        client_version: env!("CARGO_PKG_VERSION").to_owned(),
+        session: id_bytes(session),
+        session_epoch,
+        ..Hello::default()
+    };
+    let mut greeting = BytesMut::from(&Preamble::OWN.encode()[..]);
+    encode_frame(&mut greeting, FrameHead::new(FrameKind::Hello, 0), &hello, &[]);
+    greeting
+}
+
+async fn write_all(transport: &mut Transport, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = poll_fn(|context| transport.poll_write(context, bytes)).await?;
+        bytes = &bytes[written..];
+    }
+    poll_fn(|context| transport.poll_flush(context)).await
+}
+
+async fn more(transport: &mut Transport, read: &mut ReadBuffer) -> Result<(), Failed> {
+    let length = poll_fn(|context| transport.poll_read(context, read.room()))
+        .await
+        .map_err(broken_off)?;
+    if length == 0 {
+        return Err(passing(
+            "the node closed the connection without a word".to_owned(),
+        ));
+    }
+    read.filled(length);
+    Ok(())
+}
+
+fn broken_off(error: io::Error) -> Failed {
+    passing(format!("the connection broke off: {error}"))
+}
+
+/// Something that may be otherwise the next time.
+pub(in crate::remote) fn passing(message: String) -> Failed {
+    Failed {
+        error: Error::new(Code::Unavailable, message),
+        lasting: false,
+    }
+}

@@ -1,0 +1,130 @@
+//! TLS to a node.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use holdfast_proto::session::ALPN;
+use holdfast_proto::{Code, Error};
+use rustls::client::WebPkiServerVerifier;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::link::{Failed, passing};
+use super::options::TlsOptions;
+use crate::connection_string::Endpoint;
+
+/// The handshake. The files are read anew each time.
+pub(super) async fn connect(
+    options: &TlsOptions,
+    endpoint: &Endpoint,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, Failed> {
+    let lasting = |error| Failed { error, lasting: true };
+    let read = options.clone();
+    // The files, and above all the system's store of certificates, take their time.
+    let config = tokio::task::spawn_blocking(move || config(&read))
+        .await
+        .map_err(|failed| passing(format!("the TLS settings could not be read: {failed}")))?
+        .map_err(lasting)?;
+    let name = options
+        .server_name
+        .as_deref()
+        .unwrap_or(&endpoint.host)
+        .to_owned();
+    let name = ServerName::try_from(name).map_err(|_| {
+        lasting(Error::new(
+            Code::InvalidSetting,
+            "setting 'tls-server-name' is neither a host name nor an address",
+        ))
+    })?;
+    TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .map_err(|error| passing(format!("TLS: {error}")))
+}
+
+fn config(options: &TlsOptions) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = Arc::new(roots(options.ca.as_deref())?);
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
+        .build()
+        .map_err(|error| {
+            refused(
+                "tls-ca",
+                &format!("has no certificate that can sign others: {error}"),
+            )
+        })?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::new(Code::Internal, format!("TLS: {error}")))?
+        .with_webpki_verifier(verifier);
+    let mut config = match (&options.certificate, &options.key) {
+        (None, None) => builder.with_no_client_auth(),
+        (Some(certificate), Some(key)) => {
+            let chain = certificates("tls-certificate", certificate)?;
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+                refused(
+                    "tls-key",
+                    &format!("cannot be read from {}: {error}", key.display()),
+                )
+            })?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| refused("tls-key", &format!("does not go with tls-certificate: {error}")))?
+        }
+        (Some(_), None) => return Err(refused("tls-key", "is missing: tls-certificate needs it")),
+        (None, Some(_)) => return Err(refused("tls-certificate", "is missing: tls-key needs it")),
+    };
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(config)
+}
+
+fn roots(ca: Option<&Path>) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some(file) => {
+            for certificate in certificates("tls-ca", file)? {
+                roots.add(certificate).map_err(|error| {
+                    refused("tls-ca", &format!("holds a certificate that is none: {error}"))
+                })?;
+            }
+        }
+        None => {
+            // Single certificates of the system that cannot be read are left out; without any nothing can be trusted.
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+            if roots.is_empty() {
+                return Err(refused(
+                    "tls-ca",
+                    "is missing, and the system has no certificates to trust: name a file",
+                ));
+            }
+        }
+    }
+    Ok(roots)
+}
+
+fn certificates(setting: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let shown = file.display();
+    let unreadable = |error| refused(setting, &format!("cannot be read from {shown}: {error}"));
+    let chain = CertificateDer::pem_file_iter(file)
+        .map_err(unreadable)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unreadable)?;
+    if chain.is_empty() {
+        return Err(refused(
+            setting,
+            &format!("names {shown}, which holds no certificate"),
+        ));
+    }
+    Ok(chain)
+}
+
+#[cold]
+fn refused(setting: &str, message: &str) -> Error {
+    Error::new(Code::InvalidSetting, format!("setting '{setting}' {message}"))
+}

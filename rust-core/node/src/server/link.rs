@@ -1,0 +1,129 @@
+//! What others see of a connection, and how they reach it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::admission::ByteBudget;
+use super::jobs::Done;
+use super::shared::{ConnectionInfo, Shared};
+
+/// One connection's place in the server. Its own task reads and writes; everybody else comes here.
+pub(crate) struct Link {
+    pub(crate) id: u64,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) peer: SocketAddr,
+    pub(crate) client_name: String,
+    pub(crate) client_version: String,
+    pub(crate) tenant: String,
+    pub(crate) connected: Instant,
+    /// Bytes in flight: payloads that are coming and requests that wait. Replies that wait are charged to it as well.
+    pub(crate) budget: ByteBudget,
+    /// Requests answered, added once for all that were answered in one go.
+    pub(crate) requests: AtomicU64,
+    /// The connection has ended: what waits for it need not run.
+    pub(crate) ended: AtomicBool,
+    /// Told to say goodbye.
+    stopping: AtomicBool,
+    /// Told to end at once.
+    closing: AtomicBool,
+    /// There is something in `done`.
+    has_done: AtomicBool,
+    done: Mutex<Vec<Done>>,
+    waker: Mutex<Option<Waker>>,
+}
+
+/// Who is at the other end.
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) client_name: String,
+    pub(crate) client_version: String,
+    pub(crate) tenant: String,
+}
+
+impl Link {
+    pub(crate) fn new(id: u64, shared: Arc<Shared>, peer: Peer) -> Link {
+        let limit = shared.options().limits.connection_bytes;
+        Link {
+            id,
+            shared,
+            peer: peer.address,
+            client_name: peer.client_name,
+            client_version: peer.client_version,
+            tenant: peer.tenant,
+            connected: Instant::now(),
+            budget: ByteBudget::new(limit),
+            requests: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            has_done: AtomicBool::new(false),
+            done: Mutex::default(),
+            waker: Mutex::default(),
+        }
+    }
+
+    /// The connection's task, to be woken from now on.
+    pub(crate) fn register(&self, waker: &Waker) {
+        *self.waker.lock() = Some(waker.clone());
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.lock() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Hands over what came of a request that ran beside the connection.
+    pub(crate) fn complete(&self, done: Done) {
+        self.done.lock().push(done);
+        self.has_done.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// What has been handed over since the last time.
+    #[inline]
+    pub(crate) fn take_done(&self) -> Vec<Done> {
+        if !self.has_done.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        self.has_done.store(false, Ordering::Release);
+        std::mem::take(&mut *self.done.lock())
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn info(&self) -> ConnectionInfo {
+        ConnectionInfo {
+            peer: self.peer,
+            client_name: self.client_name.clone(),
+            client_version: self.client_version.clone(),
+            tenant: self.tenant.clone(),
+            connected: self.connected.elapsed(),
+            requests: self.requests.load(Ordering::Relaxed),
+            bytes_in_flight: self.budget.used(),
+        }
+    }
+}

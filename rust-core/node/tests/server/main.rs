@@ -1,0 +1,11 @@
+//! What a server promises to those who speak the session protocol with it, byte by byte.
+
+mod bounds;
+mod dedupe;
+mod hello;
+mod hostile;
+mod many;
+mod operations;
+mod peer;
+mod pieces;
+mod stop;

@@ -1,0 +1,15 @@
+//! What clients see when nodes die, freeze, stop, are overloaded or attacked, and when the network breaks.
+//!
+//! The tests whose names begin with `long_` take longer than a commit should wait for: `tests/faults/run --all`.
+
+mod broken_network;
+mod common;
+mod connections;
+mod descriptors;
+mod hostile_bytes;
+mod overload;
+mod pause;
+mod repeated_changes;
+mod restart;
+mod slow_reader;
+mod stop;
