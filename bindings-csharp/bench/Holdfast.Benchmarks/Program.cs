@@ -2,9 +2,10 @@ using System.Globalization;
 using BenchmarkDotNet.Running;
 using Holdfast.Benchmarks;
 using Holdfast.Benchmarks.Drivers;
+using Holdfast.Benchmarks.Remote;
 
 const string Help = """
-    Benchmarks of Holdfast in the process. Run them in Release, on a machine that does nothing else.
+    Benchmarks of Holdfast. Run them in Release, on a machine that does nothing else.
 
       calls [BenchmarkDotNet's options]   single calls, e.g. calls --filter '*DistributedCache*'
       alternate [NAME…]                   calls beside their peers, in turn; only the ratios count
@@ -16,6 +17,14 @@ const string Help = """
           --rounds 3 --entries 1000000 --lead 15 --baseline 3 --interval-us 20 --class cache|coordination
       hitratio                            hit ratios under a budget, beside exact LRU and BitFaster's LFU
           --budget-mib 16 --requests 6000000
+      deferred                            what a remote call costs in this process, without a network
+          --rounds 7 --seconds 1 --in-flight all|1|16|64|256
+      remote [ROW…]                       Holdfast's client and server beside StackExchange.Redis and redis-server, both of
+                                          which run already (see remote-beside-redis); all rows when there is none
+          --rounds 7 --seconds 3 --big-per-second 100 --class coordination|cache --only both|holdfast|redis
+          --holdfast holdfast://127.0.0.1:17002 --holdfast-pid "" --redis 127.0.0.1:17001 --redis-pid ""
+          --output FOLDER                 writes remote.md, remote.json and remote.svg
+          ROW: get-1, get-16, get-64, get-256, set-1, set-16, set-64, set-256, cache-get, cache-set, get-100k, beside-1m
     """;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
@@ -39,6 +48,12 @@ try
             return 0;
         case "hitratio":
             HitRatioDriver.Run(new Arguments(rest));
+            return 0;
+        case "deferred":
+            DeferredDriver.Run(new Arguments(rest));
+            return 0;
+        case "remote":
+            RemoteDriver.Run(new Arguments(rest));
             return 0;
         case "help" or "--help" or "-h":
             Console.WriteLine(Help);

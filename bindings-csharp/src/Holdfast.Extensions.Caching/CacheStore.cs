@@ -14,6 +14,7 @@ internal sealed class CacheStore : IDisposable, IAsyncDisposable
     private readonly Lock _opening = new();
     private volatile HoldfastClient? _view;
     private HoldfastClient? _opened;
+    private ClassWarning? _warning;
     private bool _disposed;
 
     internal CacheStore(ICacheConnection connection, string? instanceName, ILogger? logger)
@@ -47,6 +48,8 @@ internal sealed class CacheStore : IDisposable, IAsyncDisposable
         {
             _disposed = true;
             _view = null;
+            _warning?.Dispose();
+            _warning = null;
             var opened = _opened;
             _opened = null;
             return opened;
@@ -64,11 +67,7 @@ internal sealed class CacheStore : IDisposable, IAsyncDisposable
             }
 
             var opened = _connection.Open();
-            if (opened.StoreClass == HoldfastStoreClass.Coordination && _logger is not null)
-            {
-                CacheLog.StoreIsCoordination(_logger, opened.StoreName);
-            }
-
+            _warning = _logger is null ? null : ClassWarning.For(opened, _logger);
             _opened = opened;
             return _view = _instanceName.Length == 0 ? opened : opened.WithPrefix(_instanceName);
         }

@@ -5,7 +5,7 @@ namespace Holdfast.Extensions.Caching;
 
 /// <summary>
 /// <see cref="IDistributedCache"/> over a store. Each method checks its arguments, works out the deadlines and makes
-/// one call; the synchronous ones are answered on the calling thread.
+/// one call; the synchronous ones need no other thread of the application to finish.
 /// </summary>
 internal sealed class HoldfastDistributedCache : IBufferDistributedCache, IDisposable, IAsyncDisposable
 {
@@ -17,6 +17,9 @@ internal sealed class HoldfastDistributedCache : IBufferDistributedCache, IDispo
         _store = store;
         _rules = new EntryRules(options);
     }
+
+    /// <summary>The client that it uses.</summary>
+    internal HoldfastClient Client => _store.View;
 
     public byte[]? Get(string key)
     {

@@ -22,7 +22,7 @@ internal sealed class OwnConnection(
         var client = HoldfastClient.Create(options);
         try
         {
-            _ = client.StoreClass;
+            _ = client.StoreName; // opens it, and fails here where that shows at once
             return client;
         }
         catch

@@ -44,13 +44,13 @@ public sealed class ClientRegistrationTests
         var pages = provider.GetRequiredKeyedService<HoldfastClient>("pages");
         pages.Put("page", "text");
         Assert.Equal("pages", pages.StoreName);
-        Assert.Equal(HoldfastStoreClass.Cache, pages.StoreClass);
+        Assert.Equal(HoldfastStoreClass.Cache, await TestNode.ClassOf(pages));
         Assert.Equal(3L << 20, pages.Stats().MaxMemory);
         Assert.Equal("text", provider.GetRequiredService<HoldfastClient>().Store("pages").Get<string>("page"));
 
         var unnamed = provider.GetRequiredKeyedService<HoldfastClient>("unnamed");
         unnamed.Put("key", "value");
-        Assert.Equal(HoldfastStoreClass.Coordination, unnamed.StoreClass);
+        Assert.Equal(HoldfastStoreClass.Coordination, await TestNode.ClassOf(unnamed));
         Assert.Null(pages.Get<string>("key"));
     }
 

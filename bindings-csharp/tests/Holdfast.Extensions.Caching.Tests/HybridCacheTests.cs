@@ -58,6 +58,7 @@ public sealed class HybridCacheTests : IAsyncLifetime
         await using var second = Instance();
         var options = new HybridCacheEntryOptions { Expiration = TimeSpan.FromMinutes(5) };
         await first.Cache.GetOrCreateAsync("key", _ => ValueTask.FromResult("old"), options);
+        await first.IsWritten("key");
 
         _node.AdvanceClock(TimeSpan.FromMinutes(5));
         Assert.Equal("new", await second.Cache.GetOrCreateAsync("key", _ => ValueTask.FromResult("new"), options));
@@ -121,8 +122,19 @@ public sealed class HybridCacheTests : IAsyncLifetime
 
         internal HybridCache Cache { get; } = services.GetRequiredService<HybridCache>();
 
-        internal ValueTask<Product> Get(string key, Func<Product> make) =>
-            Cache.GetOrCreateAsync(key, _ => ValueTask.FromResult(make()), tags: ["products"]);
+        /// <summary>Gets or makes a product. HybridCache gives it before it has written it: this returns after that.</summary>
+        internal async Task<Product> Get(string key, Func<Product> make)
+        {
+            var product = await Cache.GetOrCreateAsync(key, _ => ValueTask.FromResult(make()), tags: ["products"]);
+            await IsWritten(key);
+            return product;
+        }
+
+        internal Task IsWritten(string key)
+        {
+            var store = Services.GetRequiredService<IDistributedCache>();
+            return Eventually.True(() => store.Get(key) is not null);
+        }
 
         public ValueTask DisposeAsync() => Services.DisposeAsync();
     }

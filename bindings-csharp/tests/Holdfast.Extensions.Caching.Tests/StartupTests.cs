@@ -10,7 +10,7 @@ public sealed class StartupTests
     [Theory]
     [InlineData("redis://localhost", "redis")]
     [InlineData("embedded/shop", "holdfast://embedded/STORE")]
-    [InlineData("holdfast://h1,h2/shop", "h1")]
+    [InlineData("holdfast://h1,h2/shop?memory-limit=1GiB", "memory-limit")]
     [InlineData("holdfast://embedded/shop?max-memorry=1MiB", "max-memory")]
     public async Task A_connection_string_that_cannot_be_opened_stops_the_start_of_a_cache_and_of_a_client(string text, string named)
     {
@@ -25,11 +25,12 @@ public sealed class StartupTests
     [Fact]
     public async Task Checking_at_start_opens_nothing()
     {
+        var connectionString = TestNode.ConnectionString("startup");
         using IHost host = Build(services => services.AddHoldfastDistributedCache(
-            o => o.ConnectionString = "holdfast://embedded/startup?node=startup&class=coordination"));
+            o => o.ConnectionString = connectionString + "&class=coordination"));
         await host.StartAsync();
         // The store would have its class by now, and this would contradict it.
-        await using var client = await HoldfastClient.ConnectAsync("holdfast://embedded/startup?node=startup&class=cache");
+        await using var client = await HoldfastClient.ConnectAsync(connectionString + "&class=cache");
         Assert.Equal(HoldfastStoreClass.Cache, client.StoreClass);
         await host.StopAsync();
     }

@@ -1,6 +1,6 @@
 namespace Holdfast.Extensions.Caching.Tests;
 
-/// <summary>Isolated nodes with a clock that the test moves.</summary>
+/// <summary>Isolated nodes with a clock that the test moves: here embedded ones.</summary>
 internal static class TestNode
 {
     private static int s_count;
@@ -21,5 +21,12 @@ internal static class TestNode
         {
             ConnectionString = "holdfast://embedded/beside" + string.Join('&', settings),
         });
+    }
+
+    /// <summary>The class of a client's store, which a client of a server has to ask for.</summary>
+    internal static async Task<HoldfastStoreClass?> ClassOf(HoldfastClient client)
+    {
+        await client.ConnectStoreAsync(CancellationToken.None);
+        return client.StoreClass;
     }
 }

@@ -11,3 +11,6 @@ internal readonly struct HoldfastSide : ISide;
 
 /// <summary>Microsoft's cache in memory.</summary>
 internal readonly struct MemorySide : ISide;
+
+/// <summary>Redis, through StackExchange.Redis.</summary>
+internal readonly struct RedisSide : ISide;

@@ -23,9 +23,9 @@ internal static class ProductKeys
     }
 
     /// <summary>A value that is also readable text.</summary>
-    internal static byte[] Value()
+    internal static byte[] Value(int length = ValueLength)
     {
-        byte[] value = new byte[ValueLength];
+        byte[] value = new byte[length];
         for (int index = 0; index < value.Length; index++)
         {
             value[index] = (byte)('a' + (index % 26));

@@ -5,7 +5,7 @@ namespace Holdfast;
 
 /// <summary>
 /// What a client and its views share: the options, and the native client, opened at the first use. An opening that
-/// failed is not remembered.
+/// failed is not remembered. Opening a client of servers does no I/O: that begins with the first call.
 /// </summary>
 internal sealed class Connection
 {
@@ -20,13 +20,19 @@ internal sealed class Connection
         Context = new ValueContext(
             options.Serializer ?? HoldfastJsonSerializer.Default, options.TimeProvider ?? TimeProvider.System);
         _logger = options.LoggerFactory?.CreateLogger("Holdfast.Client");
+        States = new ConnectionStates(_logger);
     }
 
     internal HoldfastClientOptions Options { get; }
 
     internal ValueContext Context { get; }
 
+    internal ConnectionStates States { get; }
+
     internal NativeClient Native => Volatile.Read(ref _native) ?? Open();
+
+    /// <summary>The native client if it is open.</summary>
+    internal NativeClient? OpenNative => Volatile.Read(ref _native);
 
     internal bool IsDisposed => Volatile.Read(ref _isDisposed);
 
@@ -42,6 +48,7 @@ internal sealed class Connection
             native = _native;
         }
 
+        States.Close();
         if (native is null)
         {
             return Task.CompletedTask;
@@ -52,7 +59,7 @@ internal sealed class Connection
         {
             if (_logger is not null)
             {
-                ClientLog.Disconnected(_logger, native.StoreName, native.NodeName);
+                ClientLog.Disconnected(_logger, native.StoreName, NodeOf(native));
             }
 
             if (Options.LoggerFactory is { } factory)
@@ -63,6 +70,8 @@ internal sealed class Connection
 
         return native.Closed;
     }
+
+    private static string NodeOf(NativeClient native) => native.IsRemote ? native.Target : native.EmbeddedNodeName;
 
     private NativeClient Open()
     {
@@ -82,11 +91,15 @@ internal sealed class Connection
 
             try
             {
-                NativeClient native = NativeClient.Open(Options.ConnectionString!, Options.Settings());
+                NativeClient native = NativeClient.Open(Options.ConnectionString!, Options.Settings(), States);
                 Volatile.Write(ref _native, native);
-                if (_logger is not null)
+                if (!native.IsRemote)
                 {
-                    ClientLog.Connected(_logger, native.StoreName, native.NodeName);
+                    States.OpenedEmbedded(native.EmbeddedNodeName);
+                    if (_logger is not null)
+                    {
+                        ClientLog.Connected(_logger, native.StoreName, native.EmbeddedNodeName);
+                    }
                 }
 
                 return native;

@@ -9,4 +9,11 @@ internal static class FailedTask
         await ValueTask.CompletedTask.ConfigureAwait(false);
         throw failure;
     }
+
+    /// <inheritdoc cref="Of{TResult}"/>
+    internal static async ValueTask Of(Exception failure)
+    {
+        await ValueTask.CompletedTask.ConfigureAwait(false);
+        throw failure;
+    }
 }

@@ -145,17 +145,43 @@ public class HoldfastBatch
     /// <summary>Sends the batch.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>One result for each operation, in their order.</returns>
-    public virtual IReadOnlyList<BatchResult> Send(CancellationToken cancellationToken = default)
+    public virtual IReadOnlyList<BatchResult> Send(CancellationToken cancellationToken = default) =>
+        SendWith(null, cancellationToken);
+
+    /// <inheritdoc cref="Send(CancellationToken)"/>
+    /// <param name="options">How the call is made. Timeouts given with single operations do not count.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public virtual IReadOnlyList<BatchResult> Send(RequestOptions options, CancellationToken cancellationToken = default)
     {
-        using RequestItems? items = TakeItems();
-        return items is null ? [] : Client.SendBatch(items, [.. _asked], cancellationToken);
+        ArgumentNullException.ThrowIfNull(options);
+        return SendWith(options, cancellationToken);
     }
 
     /// <inheritdoc cref="Send(CancellationToken)"/>
-    public virtual ValueTask<IReadOnlyList<BatchResult>> SendAsync(CancellationToken cancellationToken = default)
+    public virtual ValueTask<IReadOnlyList<BatchResult>> SendAsync(CancellationToken cancellationToken = default) =>
+        SendWithAsync(null, cancellationToken);
+
+    /// <inheritdoc cref="Send(RequestOptions, CancellationToken)"/>
+    public virtual ValueTask<IReadOnlyList<BatchResult>> SendAsync(
+        RequestOptions options,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return SendWithAsync(options, cancellationToken);
+    }
+
+    internal IReadOnlyList<BatchResult> SendWith(RequestOptions? options, CancellationToken cancellationToken)
     {
         using RequestItems? items = TakeItems();
-        return items is null ? new([]) : Client.SendBatchAsync(items, [.. _asked], cancellationToken);
+        return items is null ? [] : Client.SendBatch(items, [.. _asked], options, cancellationToken);
+    }
+
+    internal ValueTask<IReadOnlyList<BatchResult>> SendWithAsync(
+        RequestOptions? options,
+        CancellationToken cancellationToken)
+    {
+        using RequestItems? items = TakeItems();
+        return items is null ? new([]) : Client.SendBatchAsync(items, [.. _asked], options, cancellationToken);
     }
 
     internal static void WriteIncrement(

@@ -16,7 +16,10 @@ public partial class HoldfastClient
     /// <typeparam name="T">The type of the value.</typeparam>
     /// <param name="key">The key.</param>
     /// <param name="factory">Makes the value.</param>
-    /// <param name="options">When the entry expires; null: never.</param>
+    /// <param name="options">
+    /// When the entry expires; null: never. <see cref="RequestOptions.Timeout"/> holds for each reading and writing of
+    /// the entry, not for the factory.
+    /// </param>
     /// <param name="typeInfo">How JSON of the type is read and written; null: the value format and the client's serializer.</param>
     /// <param name="cancellationToken">Ends this caller's waiting.</param>
     public virtual ValueTask<T> GetOrCreateAsync<T>(
@@ -37,7 +40,10 @@ public partial class HoldfastClient
     /// <param name="key">The key.</param>
     /// <param name="state">Given to the factory, so that it need not capture it.</param>
     /// <param name="factory">Makes the value.</param>
-    /// <param name="options">When the entry expires; null: never.</param>
+    /// <param name="options">
+    /// When the entry expires; null: never. <see cref="RequestOptions.Timeout"/> holds for each reading and writing of
+    /// the entry, not for the factory.
+    /// </param>
     /// <param name="typeInfo">How JSON of the type is read and written; null: the value format and the client's serializer.</param>
     /// <param name="cancellationToken">Ends this caller's waiting.</param>
     public virtual ValueTask<T> GetOrCreateAsync<TState, T>(
@@ -51,7 +57,7 @@ public partial class HoldfastClient
         ArgumentNullException.ThrowIfNull(factory);
         options?.Resolve(TimeProvider); // a mistake in the options is found before the factory works for nothing
         ValueTask<Lookup<T>> first = ReadAsync<Lookup<T>, LookupReader<T>>(
-            key, null, new LookupReader<T>(Context, key, typeInfo), cancellationToken);
+            key, options, new LookupReader<T>(Context, key, typeInfo), cancellationToken);
         if (!first.IsCompletedSuccessfully)
         {
             return AwaitOrCreateAsync(first, key, state, factory, options, typeInfo, cancellationToken);
@@ -66,7 +72,7 @@ public partial class HoldfastClient
     internal FlightKey FlightKeyOf<T>(in HoldfastKey key)
     {
         OpenStore opened = Opened;
-        return new FlightKey(opened.Native.NodeName, opened.Name, KeyEncoding.ToArray(key, _prefix), typeof(T));
+        return new FlightKey(opened.Native.Target, opened.Name, KeyEncoding.ToArray(key, _prefix), typeof(T));
     }
 
     private async ValueTask<T> AwaitOrCreateAsync<TState, T>(
@@ -116,7 +122,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken)
     {
         // Somebody may have made it between this caller's miss and the start of this flight.
-        Lookup<T> before = await LookUpAsync(key, typeInfo, cancellationToken).ConfigureAwait(false);
+        Lookup<T> before = await LookUpAsync(key, options, typeInfo, cancellationToken).ConfigureAwait(false);
         if (before.Found)
         {
             return before.Value;
@@ -135,13 +141,14 @@ public partial class HoldfastClient
             return value;
         }
 
-        Lookup<T> winner = await LookUpAsync(key, typeInfo, CancellationToken.None).ConfigureAwait(false);
+        Lookup<T> winner = await LookUpAsync(key, options, typeInfo, CancellationToken.None).ConfigureAwait(false);
         return winner.Found ? winner.Value : value;
     }
 
     private ValueTask<Lookup<T>> LookUpAsync<T>(
         in HoldfastKey key,
+        RequestOptions? options,
         JsonTypeInfo<T>? typeInfo,
         CancellationToken cancellationToken) =>
-        ReadAsync<Lookup<T>, LookupReader<T>>(key, null, new LookupReader<T>(Context, key, typeInfo), cancellationToken);
+        ReadAsync<Lookup<T>, LookupReader<T>>(key, options, new LookupReader<T>(Context, key, typeInfo), cancellationToken);
 }

@@ -87,7 +87,7 @@ public partial class HoldfastClient
         IEnumerable<KeyValuePair<HoldfastKey, T>> entries,
         PutOptions? options = null,
         CancellationToken cancellationToken = default) =>
-        BatchOfPuts(entries, options, null).Send(cancellationToken);
+        BatchOfPuts(entries, options, null).SendWith(options, cancellationToken);
 
     /// <inheritdoc cref="PutMany{T}(IEnumerable{KeyValuePair{HoldfastKey, T}}, PutOptions?, CancellationToken)"/>
     /// <param name="entries">Keys and values.</param>
@@ -101,7 +101,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(typeInfo);
-        return BatchOfPuts(entries, options, typeInfo).Send(cancellationToken);
+        return BatchOfPuts(entries, options, typeInfo).SendWith(options, cancellationToken);
     }
 
     /// <inheritdoc cref="PutMany{T}(IEnumerable{KeyValuePair{HoldfastKey, T}}, PutOptions?, CancellationToken)"/>
@@ -109,7 +109,7 @@ public partial class HoldfastClient
         IEnumerable<KeyValuePair<HoldfastKey, T>> entries,
         PutOptions? options = null,
         CancellationToken cancellationToken = default) =>
-        BatchOfPuts(entries, options, null).SendAsync(cancellationToken);
+        BatchOfPuts(entries, options, null).SendWithAsync(options, cancellationToken);
 
     /// <inheritdoc cref="PutMany{T}(IEnumerable{KeyValuePair{HoldfastKey, T}}, JsonTypeInfo{T}, PutOptions?, CancellationToken)"/>
     public virtual ValueTask<IReadOnlyList<BatchResult>> PutManyAsync<T>(
@@ -119,7 +119,7 @@ public partial class HoldfastClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(typeInfo);
-        return BatchOfPuts(entries, options, typeInfo).SendAsync(cancellationToken);
+        return BatchOfPuts(entries, options, typeInfo).SendWithAsync(options, cancellationToken);
     }
 
     /// <summary>Deletes many entries. Gives one result for each key, in their order.</summary>
@@ -127,19 +127,44 @@ public partial class HoldfastClient
     /// <param name="cancellationToken">Cancels the call.</param>
     public virtual IReadOnlyList<BatchResult> DeleteMany(
         IEnumerable<HoldfastKey> keys,
-        CancellationToken cancellationToken = default) => BatchOfDeletes(keys).Send(cancellationToken);
+        CancellationToken cancellationToken = default) => BatchOfDeletes(keys).SendWith(null, cancellationToken);
 
     /// <inheritdoc cref="DeleteMany(IEnumerable{HoldfastKey}, CancellationToken)"/>
     public virtual ValueTask<IReadOnlyList<BatchResult>> DeleteManyAsync(
         IEnumerable<HoldfastKey> keys,
-        CancellationToken cancellationToken = default) => BatchOfDeletes(keys).SendAsync(cancellationToken);
+        CancellationToken cancellationToken = default) => BatchOfDeletes(keys).SendWithAsync(null, cancellationToken);
+
+    /// <inheritdoc cref="DeleteMany(IEnumerable{HoldfastKey}, CancellationToken)"/>
+    /// <param name="keys">The keys.</param>
+    /// <param name="options">How the call is made.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public virtual IReadOnlyList<BatchResult> DeleteMany(
+        IEnumerable<HoldfastKey> keys,
+        RequestOptions options,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return BatchOfDeletes(keys).SendWith(options, cancellationToken);
+    }
+
+    /// <inheritdoc cref="DeleteMany(IEnumerable{HoldfastKey}, RequestOptions, CancellationToken)"/>
+    public virtual ValueTask<IReadOnlyList<BatchResult>> DeleteManyAsync(
+        IEnumerable<HoldfastKey> keys,
+        RequestOptions options,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return BatchOfDeletes(keys).SendWithAsync(options, cancellationToken);
+    }
 
     internal IReadOnlyList<BatchResult> SendBatch(
         RequestItems items,
         (HoldfastKey Key, BatchOperation Operation)[] asked,
+        RequestOptions? options,
         CancellationToken cancellationToken)
     {
-        var operation = new Operation { Op = Op.Batch, Items = items };
+        Begin(Op.Batch, default, options, out Operation operation);
+        operation.Items = items;
         return Send<IReadOnlyList<BatchResult>, BatchReader>(
             ref operation, new BatchReader(Context, asked), cancellationToken);
     }
@@ -147,9 +172,11 @@ public partial class HoldfastClient
     internal ValueTask<IReadOnlyList<BatchResult>> SendBatchAsync(
         RequestItems items,
         (HoldfastKey Key, BatchOperation Operation)[] asked,
+        RequestOptions? options,
         CancellationToken cancellationToken)
     {
-        var operation = new Operation { Op = Op.Batch, Items = items };
+        Begin(Op.Batch, default, options, out Operation operation);
+        operation.Items = items;
         return SendAsync<IReadOnlyList<BatchResult>, BatchReader>(
             ref operation, new BatchReader(Context, asked), cancellationToken);
     }

@@ -65,7 +65,7 @@ public partial class HoldfastClient
     {
         BeginPutRaw(key, expiry, neverEvict, out scoped Operation operation);
         operation.Payload = value;
-        return WithoutResult(SendAsync<long, VersionReader>(ref operation, default, cancellationToken));
+        return SendWithoutResultAsync<long, VersionReader>(ref operation, default, cancellationToken);
     }
 
     internal ValueTask PutRawAsync(
@@ -100,7 +100,7 @@ public partial class HoldfastClient
     internal ValueTask RefreshRawAsync(string key, CancellationToken cancellationToken)
     {
         Begin(Op.Refresh, key, null, out Operation operation);
-        return WithoutResult(SendAsync<bool, FoundReader>(ref operation, default, cancellationToken));
+        return SendWithoutResultAsync<bool, FoundReader>(ref operation, default, cancellationToken);
     }
 
     internal void RemoveRaw(string key)
@@ -112,19 +112,7 @@ public partial class HoldfastClient
     internal ValueTask RemoveRawAsync(string key, CancellationToken cancellationToken)
     {
         Begin(Op.Delete, key, null, out Operation operation);
-        return WithoutResult(SendAsync<bool, AppliedReader>(ref operation, default, cancellationToken));
-    }
-
-    /// <summary>The same task without its result; it costs a task only when the call is pending.</summary>
-    private static ValueTask WithoutResult<T>(ValueTask<T> task)
-    {
-        if (!task.IsCompletedSuccessfully)
-        {
-            return new ValueTask(task.AsTask());
-        }
-
-        _ = task.Result;
-        return default;
+        return SendWithoutResultAsync<bool, AppliedReader>(ref operation, default, cancellationToken);
     }
 
     private static byte[] Join(in ReadOnlySequence<byte> value, out int length)

@@ -42,27 +42,35 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
         _context = connection.Context.Of(link);
         _prefix = prefix;
         _isView = isView;
+        if (!isView)
+        {
+            connection.States.SentBy(this);
+        }
     }
 
     /// <summary>The store's name: <c>name</c>, or <c>tenant/name</c> when its tenant is not <c>default</c>.</summary>
     public virtual string StoreName => Opened.Name;
 
-    /// <summary>The store's class.</summary>
-    public virtual HoldfastStoreClass StoreClass => Opened.StoreClass;
-
-    /// <summary>The node's name.</summary>
-    public virtual string NodeName => Opened.Native.NodeName;
+    /// <summary>
+    /// The store's class; null as long as it is not known. It is of an embedded store, and of the store that
+    /// <see cref="ConnectAsync(HoldfastClientOptions, CancellationToken)"/> has waited for.
+    /// </summary>
+    public virtual HoldfastStoreClass? StoreClass => Opened.StoreClass;
 
     internal HoldfastClientOptions Options => (_connection ?? throw NotConnected()).Options;
 
     internal TimeProvider TimeProvider => Context.Clock;
+
+    /// <summary>Where a client of servers connects to, for people; empty for an embedded one and for a test double.</summary>
+    internal string EndpointsText => _connection?.OpenNative is { IsRemote: true } native ? native.Target : "";
 
     private ValueContext Context => _context ?? throw NotConnected();
 
     private OpenStore Opened => (_link ?? throw NotConnected()).Open;
 
     /// <summary>
-    /// Makes a client that connects at its first use.
+    /// Makes a client that connects at its first use: nothing is opened here and nothing is sent. While no node can be
+    /// reached, calls wait for one within their timeout and fail then; they succeed as soon as there is one again.
     /// </summary>
     /// <param name="options">Where to, and how. Copied.</param>
     public static HoldfastClient Create(HoldfastClientOptions options)
@@ -71,21 +79,25 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
         if (string.IsNullOrEmpty(options.ConnectionString))
         {
             throw new ArgumentException(
-                "There is no connection string: set ConnectionString, for instance to 'holdfast://embedded/STORE'.", nameof(options));
+                "There is no connection string: set ConnectionString, for instance to 'holdfast://embedded/STORE' or 'holdfast://host:7861/STORE'.", nameof(options));
         }
 
         var connection = new Connection(options.Copy());
         return new HoldfastClient(connection, new StoreLink(connection), [], isView: false);
     }
 
-    /// <summary>Connects to a store.</summary>
-    /// <param name="connectionString"><c>holdfast://embedded/STORE?setting=value&amp;…</c></param>
+    /// <summary>Connects to a store: waits until a node serves it.</summary>
+    /// <param name="connectionString">
+    /// <c>holdfast://embedded/STORE?setting=value&amp;…</c> or <c>holdfast://host1:7861,host2:7861/STORE?…</c>
+    /// </param>
     /// <param name="cancellationToken">Cancels connecting.</param>
     public static Task<HoldfastClient> ConnectAsync(string connectionString, CancellationToken cancellationToken = default) =>
         ConnectAsync(connectionString, new HoldfastClientOptions(), cancellationToken);
 
-    /// <summary>Connects to a store.</summary>
-    /// <param name="connectionString"><c>holdfast://embedded/STORE?setting=value&amp;…</c></param>
+    /// <summary>Connects to a store: waits until a node serves it.</summary>
+    /// <param name="connectionString">
+    /// <c>holdfast://embedded/STORE?setting=value&amp;…</c> or <c>holdfast://host1:7861,host2:7861/STORE?…</c>
+    /// </param>
     /// <param name="options">Settings; they win over those in the connection string.</param>
     /// <param name="cancellationToken">Cancels connecting.</param>
     public static Task<HoldfastClient> ConnectAsync(
@@ -100,9 +112,9 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
         return ConnectAsync(copy, cancellationToken);
     }
 
-    /// <summary>Connects to a store of a cluster.</summary>
+    /// <summary>Connects to a store on servers: waits until a node serves it.</summary>
     /// <param name="store">The store's name.</param>
-    /// <param name="endpoints">Nodes of the cluster.</param>
+    /// <param name="endpoints">Where nodes listen; they are tried in turn.</param>
     /// <param name="cancellationToken">Cancels connecting.</param>
     public static Task<HoldfastClient> ConnectAsync(
         string store,
@@ -117,9 +129,16 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
             : ConnectAsync($"holdfast://{hosts}/{Uri.EscapeDataString(store)}", cancellationToken);
     }
 
-    /// <summary>Connects to the store that the options name.</summary>
+    /// <summary>
+    /// Connects to the store that the options name: waits until a node serves it. To have a client whether there is a
+    /// node or not, use <see cref="Create"/>.
+    /// </summary>
     /// <param name="options">Where to, and how. Copied.</param>
     /// <param name="cancellationToken">Cancels connecting.</param>
+    /// <exception cref="HoldfastException">
+    /// No node could be reached within <see cref="HoldfastClientOptions.ConnectTimeout"/>
+    /// (<see cref="HoldfastErrorCode.Unavailable"/>), or the store could not be opened.
+    /// </exception>
     public static async Task<HoldfastClient> ConnectAsync(
         HoldfastClientOptions options,
         CancellationToken cancellationToken = default)
@@ -132,7 +151,12 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
                 throw HoldfastCanceledException.BeforeSending(cancellationToken);
             }
 
-            _ = client.Opened;
+            OpenStore opened = client.Opened;
+            if (opened.Native.IsRemote)
+            {
+                await opened.ConnectAsync(cancellationToken).ConfigureAwait(false);
+            }
+
             return client;
         }
         catch
@@ -149,7 +173,11 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
     /// <param name="name">The store's name, <c>name</c> or <c>tenant/name</c>.</param>
     /// <param name="settings">Settings of the store, should it have to be made.</param>
     /// <exception cref="ObjectDisposedException">The client is disposed.</exception>
-    public virtual HoldfastClient Store(string name, HoldfastStoreOptions? settings = null)
+    public virtual HoldfastClient Store(string name, HoldfastStoreOptions? settings = null) =>
+        Store(name, settings, defaultClass: null);
+
+    /// <summary>As the other one; a store that is made and of which nobody says the class has the given one.</summary>
+    internal HoldfastClient Store(string name, HoldfastStoreOptions? settings, HoldfastStoreClass? defaultClass)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         Connection connection = _connection ?? throw NotConnected();
@@ -158,6 +186,7 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
         // Only a store's own settings: options of a client that are passed here keep the rest to themselves.
         var lines = new StringBuilder();
         settings?.WriteStoreSettings(lines);
+        SettingLines.Add(lines, "default-class", defaultClass);
         return new HoldfastClient(connection, new StoreLink(connection, name, lines.ToString()), [], isView: true);
     }
 
@@ -190,6 +219,9 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
     public virtual ValueTask DisposeAsync() =>
         _isView || _connection is null ? default : new ValueTask(_connection.Close());
 
+    /// <summary>Waits until a node serves the store, which makes its class known.</summary>
+    internal ValueTask ConnectStoreAsync(CancellationToken cancellationToken) => Opened.ConnectAsync(cancellationToken);
+
     private static InvalidOperationException NotConnected() =>
         new("This HoldfastClient has no connection: it is a test double whose member was not overridden.");
 
@@ -214,6 +246,26 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
         }
 
         return opened.CallAsync<TResult, TReader>(ref operation, reader, cancellationToken);
+    }
+
+    /// <summary>The same without the result: a pending call costs no further object.</summary>
+    private ValueTask SendWithoutResultAsync<TResult, TReader>(
+        ref Operation operation,
+        TReader reader,
+        CancellationToken cancellationToken)
+        where TReader : struct, IReplyReader<TResult>
+    {
+        OpenStore opened;
+        try
+        {
+            opened = Opened;
+        }
+        catch (Exception error) when (error is IHoldfastError or ObjectDisposedException)
+        {
+            return FailedTask.Of(error);
+        }
+
+        return opened.CallWithoutResultAsync<TResult, TReader>(ref operation, reader, cancellationToken);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

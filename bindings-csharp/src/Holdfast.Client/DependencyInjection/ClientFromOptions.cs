@@ -24,6 +24,6 @@ internal static class ClientFromOptions
         }
 
         var options = services.GetRequiredService<IOptionsMonitor<HoldfastOptions>>().Get(Options.DefaultName);
-        return services.GetRequiredService<HoldfastClient>().Store(store, options.SettingsOf(store));
+        return services.GetRequiredService<HoldfastClient>().Store(store, options.SettingsOf(store), options.DefaultClassOf(store));
     }
 }

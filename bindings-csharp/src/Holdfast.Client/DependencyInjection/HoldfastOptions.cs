@@ -18,16 +18,8 @@ public class HoldfastOptions : HoldfastClientOptions
     internal HashSet<string> CacheStores { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The settings with which a view opens a store.</summary>
-    internal HoldfastStoreOptions? SettingsOf(string store)
-    {
-        var given = Stores.TryGetValue(store, out var found) ? found : null;
-        if (!CacheStores.Contains(store) || given?.Class is not null)
-        {
-            return given;
-        }
+    internal HoldfastStoreOptions? SettingsOf(string store) => Stores.TryGetValue(store, out var given) ? given : null;
 
-        var settings = given is null ? new HoldfastStoreOptions() : SettingCopies.Of(given);
-        settings.Class = HoldfastStoreClass.Cache;
-        return settings;
-    }
+    /// <summary>The class that a view gives a store that it makes and of which nobody says the class.</summary>
+    internal HoldfastStoreClass? DefaultClassOf(string store) => CacheStores.Contains(store) ? HoldfastStoreClass.Cache : null;
 }

@@ -32,6 +32,11 @@ internal static class SettingsSection
         ["ConnectTimeout"] = static (options, text) => options.ConnectTimeout = text.Duration(),
         ["Timeout"] = static (options, text) => options.Timeout = text.Duration(),
         ["ClientName"] = static (options, text) => options.ClientName = text.Text(),
+        ["TlsCa"] = static (options, text) => options.TlsCa = text.Text(),
+        ["TlsCertificate"] = static (options, text) => options.TlsCertificate = text.Text(),
+        ["TlsKey"] = static (options, text) => options.TlsKey = text.Text(),
+        ["TlsServerName"] = static (options, text) => options.TlsServerName = text.Text(),
+        ["Token"] = static (options, text) => options.Token = text.Text(),
         ["EmbeddedSpans"] = static (options, text) => options.EmbeddedSpans = text.Switch(),
     };
 

@@ -20,6 +20,18 @@ internal static partial class ClientLog
     [LoggerMessage(4, LogLevel.Warning, "{Count} native log lines were dropped because they were not taken in time.")]
     internal static partial void LinesDropped(ILogger logger, int count);
 
+    [LoggerMessage(5, LogLevel.Information, "Connected to node '{Node}' at {Endpoint}.")]
+    internal static partial void ConnectedTo(ILogger logger, string? node, HoldfastEndpoint? endpoint);
+
+    [LoggerMessage(6, LogLevel.Warning, "The connection to {Endpoint} was lost, connecting again: {Reason}")]
+    internal static partial void ConnectionLost(ILogger logger, HoldfastEndpoint? endpoint, string? reason);
+
+    [LoggerMessage(7, LogLevel.Warning, "Connected to node '{Node}' at {Endpoint}, which has lost what it held in memory: its epoch is {Epoch} now.")]
+    internal static partial void EpochChanged(ILogger logger, string? node, HoldfastEndpoint? endpoint, long epoch);
+
+    [LoggerMessage(8, LogLevel.Error, "A handler of ConnectionStateChanged failed.")]
+    internal static partial void HandlerFailed(ILogger logger, Exception error);
+
     [LoggerMessage(
         EventId = 100,
         Level = LogLevel.Warning,

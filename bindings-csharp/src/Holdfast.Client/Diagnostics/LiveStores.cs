@@ -3,7 +3,10 @@ using Holdfast.Interop;
 
 namespace Holdfast;
 
-/// <summary>The stores that are open in this process, for the instruments that observe them.</summary>
+/// <summary>
+/// The embedded stores that are open in this process, for the instruments that observe them. Of stores on servers it
+/// is the servers that tell.
+/// </summary>
 internal static class LiveStores
 {
     private static readonly Lock Guard = new();
@@ -24,13 +27,13 @@ internal static class LiveStores
         var seen = new HashSet<(string, string)>();
         foreach (OpenStore store in Snapshot())
         {
-            if (!seen.Contains((store.Native.NodeName, store.Name)) && TryGetStats(store) is { } stats)
+            if (!seen.Contains((store.Native.EmbeddedNodeName, store.Name)) && TryGetStats(store) is { } stats)
             {
-                seen.Add((store.Native.NodeName, store.Name));
+                seen.Add((store.Native.EmbeddedNodeName, store.Name));
                 yield return new Measurement<long>(
                     value(stats),
                     new("db.namespace", store.Name),
-                    new("holdfast.node.name", store.Native.NodeName));
+                    new("holdfast.node.name", store.Native.EmbeddedNodeName));
             }
         }
     }

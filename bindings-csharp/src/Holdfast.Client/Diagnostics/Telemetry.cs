@@ -24,7 +24,7 @@ internal static class Telemetry
     private static readonly string[] Names =
     [
         "unknown", "open_store", "get", "exists", "put", "delete", "refresh", "set_expiry", "increment", "get_many",
-        "batch", "count", "clear", "scan", "stats", "advance_clock", "echo",
+        "batch", "count", "clear", "scan", "stats", "advance_clock", "echo", "ping", "connect",
     ];
 
     static Telemetry()

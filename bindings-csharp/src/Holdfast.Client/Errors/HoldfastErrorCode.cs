@@ -102,6 +102,9 @@ public enum HoldfastErrorCode
     /// <summary>Holdfast has a defect: the group or client that met it is out of service.</summary>
     Internal = 54,
 
+    /// <summary>The server does not accept the client's credential.</summary>
+    Unauthenticated = 55,
+
     /// <summary>The native library is missing or is not the one of this package.</summary>
     NativeLibrary = 70,
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Tasks.Sources;
 
 namespace Holdfast.Interop;
@@ -6,7 +7,7 @@ namespace Holdfast.Interop;
 /// A pending call that a <see cref="ValueTask{T}"/> waits for. Pooled: it returns only after its one completion and
 /// its one <see cref="GetResult"/>; a call that nobody awaits is left to the garbage collector.
 /// </summary>
-internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSource<TResult>
+internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSource<TResult>, IValueTaskSource, IThreadPoolWorkItem
     where TReader : struct, IReplyReader<TResult>
 {
     private const int MostPooled = 256;
@@ -15,15 +16,23 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
     private static AsyncCall<TResult, TReader>? s_pool;
     private static int s_pooled;
 
-    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = false };
     private TReader _reader;
     private Measurement _measurement;
     private AsyncCall<TResult, TReader>? _next;
     private int _isConsumed;
+    private short _version;
+    private long _ended;
 
     internal override bool KeepsArray => TReader.KeepsArray;
 
-    internal static ValueTask<TResult> Start(
+    /// <summary>Its one task; this or <see cref="TaskWithoutResult"/> is taken, once, by who started it.</summary>
+    internal ValueTask<TResult> Task => new(this, _version);
+
+    /// <summary>Its one task, without the result.</summary>
+    internal ValueTask TaskWithoutResult => new(this, _version);
+
+    internal static AsyncCall<TResult, TReader> Start(
         NativeClient client,
         Ticket ticket,
         ulong number,
@@ -36,10 +45,9 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
         call._measurement = measurement;
         call._isConsumed = 0;
 
-        // The version before the call can complete: afterwards the call may already be another's.
-        var task = new ValueTask<TResult>(call, call._core.Version);
+        call._version = call._core.Version;
         call.Await(client, ticket, number, cancellationToken);
-        return task;
+        return call; // it returns to the pool only through its task, which nobody has yet
     }
 
     public ValueTaskSourceStatus GetStatus(short token)
@@ -79,12 +87,35 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
         }
         finally
         {
-            _measurement.End(failure);
+            _measurement.End(failure, Journey, _ended);
             Return();
         }
     }
 
-    protected override void Signal() => _core.SetResult(true);
+    void IValueTaskSource.GetResult(short token) => _ = GetResult(token);
+
+    /// <summary>On the thread pool: runs what awaits the call.</summary>
+    void IThreadPoolWorkItem.Execute() => _core.SetResult(true);
+
+    protected override void Signal()
+    {
+        TakeTime();
+        CompletedCalls.All.Add(this);
+    }
+
+    protected override void SignalEarly()
+    {
+        TakeTime();
+        _core.SetResult(true); // nobody has its task yet, so no continuation runs here
+    }
+
+    private void TakeTime()
+    {
+        if (_measurement.IsOn)
+        {
+            _ended = Stopwatch.GetTimestamp();
+        }
+    }
 
     private static AsyncCall<TResult, TReader> Rent()
     {

@@ -41,9 +41,9 @@ internal static unsafe class Callbacks
     internal static ulong LogContext => Origin;
 
     /// <summary>Gets a number that a client's callbacks are called with.</summary>
-    internal static Registration Register()
+    internal static Registration Register(ConnectionStates? states)
     {
-        var registration = new Registration(Origin | Interlocked.Increment(ref s_last));
+        var registration = new Registration(Origin | Interlocked.Increment(ref s_last), states);
         Live[registration.Context] = registration;
         return registration;
     }
@@ -60,6 +60,10 @@ internal static unsafe class Callbacks
                 {
                     Tickets.Complete(in replies[index]);
                 }
+                else if ((Status)replies[index].status == Status.State)
+                {
+                    TakeState(context, in replies[index]);
+                }
                 else if (Live.TryRemove(context, out Registration? registration))
                 {
                     registration.SetClosed();
@@ -68,6 +72,46 @@ internal static unsafe class Callbacks
             catch
             {
                 // Out of memory at worst; the call's waiter cannot be told.
+            }
+
+            // At the end; in a long batch the first ones do not wait for the last ones' data to be copied.
+            if (index % CompletedCalls.MostPerItem == CompletedCalls.MostPerItem - 1)
+            {
+                Publish();
+            }
+        }
+
+        Publish();
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "An exception that leaves a native callback ends the process.")]
+    private static void Publish()
+    {
+        try
+        {
+            CompletedCalls.All.Publish();
+        }
+        catch
+        {
+            // Out of memory; the next callback tries again.
+        }
+    }
+
+    private static void TakeState(ulong context, ref readonly HfReply.Unmanaged fields)
+    {
+        try
+        {
+            if (Live.TryGetValue(context, out Registration? registration))
+            {
+                var data = new ReadOnlySpan<byte>((void*)fields.data, checked((int)fields.data_length));
+                registration.States?.Take(new Reply(in fields, data));
+            }
+        }
+        finally
+        {
+            if (fields.release != 0)
+            {
+                Interop.hf_reply_release(fields.release);
             }
         }
     }
@@ -128,9 +172,18 @@ internal static unsafe class Callbacks
     {
         private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        internal Registration(ulong context) => Context = context;
+        // Weakly: what the application hangs on the events may hold the client, which must be able to be finalized.
+        private readonly WeakReference<ConnectionStates>? _states;
+
+        internal Registration(ulong context, ConnectionStates? states)
+        {
+            Context = context;
+            _states = states is null ? null : new WeakReference<ConnectionStates>(states);
+        }
 
         internal ulong Context { get; }
+
+        internal ConnectionStates? States => _states is not null && _states.TryGetTarget(out ConnectionStates? states) ? states : null;
 
         internal Task Closed => _closed.Task;
 

@@ -43,7 +43,7 @@ namespace Holdfast.Interop;
 
 internal static partial class Interop {
 
-    internal const ulong AbiVersion = 0x95ccc5558f5a8535;
+    internal const ulong AbiVersion = 0x9c21efe426575076;
 
     public const string NativeLib = "holdfast";
 
@@ -95,14 +95,18 @@ internal static partial class Interop {
     /// it. `completed` is the address of a
     /// `void (*)(uint64_t context, const HfReply *replies, uint32_t count)` that must stay callable until
     /// the client's last completion or until `hf_silence(context)`; it is called by the client's I/O
-    /// thread, may be called by the thread that closes a client without one, and must not unwind. The
-    /// replies that it gets are valid during the callback, their data until `hf_reply_release`.
+    /// thread (clients of the same servers share one), may be called by the thread that closes a client
+    /// without one, and must not unwind. The
+    /// replies that it gets are valid during the callback; their data until `hf_reply_release`, or during the
+    /// callback when their `release` is 0. Replies with ticket 0 are about the client itself: `State`, `Closed`.
     ///
     /// Returns a [`HfStatus`]. `Ok`: `*client` is the handle, to be given to `hf_close` once. In both
-    /// cases `*reply` is filled in and its `release` is the caller's. `Ok`: `number` is 1 when the node is
-    /// shared with other clients of the process, `previous` the class of the connection string's store (0
-    /// coordination, 1 cache), `absolute_unix_ms` the largest value in bytes, data
-    /// `store name, newline, node name`. Any thread; blocks for as long as opening takes.
+    /// cases `*reply` is filled in and its `release` is the caller's. `Ok`: `number` is 0 for an isolated
+    /// node in the process, 1 for the one that the process shares and 2 for servers; `previous` is the class
+    /// of the connection string's store (0 coordination, 1 cache, -1 not known yet), `absolute_unix_ms` the
+    /// largest value in bytes (0: not known yet), data `store name, newline, node name` and for servers, whose
+    /// node name is empty, one further line `host:port` for each. Any thread; blocks for as long as opening an
+    /// embedded node takes. With servers nothing is connected yet: that begins with the first request.
     ///
     /// # Safety
     /// `text` and `settings` are readable for their lengths (or null with length 0), `client` and `reply`
@@ -177,14 +181,18 @@ internal static partial class Interop {
     /// it. `completed` is the address of a
     /// `void (*)(uint64_t context, const HfReply *replies, uint32_t count)` that must stay callable until
     /// the client's last completion or until `hf_silence(context)`; it is called by the client's I/O
-    /// thread, may be called by the thread that closes a client without one, and must not unwind. The
-    /// replies that it gets are valid during the callback, their data until `hf_reply_release`.
+    /// thread (clients of the same servers share one), may be called by the thread that closes a client
+    /// without one, and must not unwind. The
+    /// replies that it gets are valid during the callback; their data until `hf_reply_release`, or during the
+    /// callback when their `release` is 0. Replies with ticket 0 are about the client itself: `State`, `Closed`.
     ///
     /// Returns a [`HfStatus`]. `Ok`: `*client` is the handle, to be given to `hf_close` once. In both
-    /// cases `*reply` is filled in and its `release` is the caller's. `Ok`: `number` is 1 when the node is
-    /// shared with other clients of the process, `previous` the class of the connection string's store (0
-    /// coordination, 1 cache), `absolute_unix_ms` the largest value in bytes, data
-    /// `store name, newline, node name`. Any thread; blocks for as long as opening takes.
+    /// cases `*reply` is filled in and its `release` is the caller's. `Ok`: `number` is 0 for an isolated
+    /// node in the process, 1 for the one that the process shares and 2 for servers; `previous` is the class
+    /// of the connection string's store (0 coordination, 1 cache, -1 not known yet), `absolute_unix_ms` the
+    /// largest value in bytes (0: not known yet), data `store name, newline, node name` and for servers, whose
+    /// node name is empty, one further line `host:port` for each. Any thread; blocks for as long as opening an
+    /// embedded node takes. With servers nothing is connected yet: that begins with the first request.
     ///
     /// # Safety
     /// `text` and `settings` are readable for their lengths (or null with length 0), `client` and `reply`
@@ -400,6 +408,7 @@ internal partial struct HfStatus
         if (_variant == 4) return new EnumException();
         if (_variant == 5) return new EnumException();
         if (_variant == 6) return new EnumException();
+        if (_variant == 7) return new EnumException();
         throw new InteropException("Illegal enum state detected. This is a severe error and should never happen.");
     }
 
@@ -419,6 +428,10 @@ internal partial struct HfStatus
     public static HfStatus Closed => new() { _variant = 5 };
     /// Only in items of a scan: the cursor of the next page.
     public static HfStatus Cursor => new() { _variant = 6 };
+    /// Only in a callback, with ticket 0: the client's connection changed. `number` = 0 connecting, 1
+    /// connected, 2 disconnected (it reconnects by itself); `version` = the node's epoch, 0: not known;
+    /// data = `address, newline, node name, newline, reason`. A client of an embedded node has none.
+    public static HfStatus State => new() { _variant = 7 };
 
     // Checks
     public bool IsOk => _variant == 0;
@@ -428,6 +441,7 @@ internal partial struct HfStatus
     public bool IsPanicked => _variant == 4;
     public bool IsClosed => _variant == 5;
     public bool IsCursor => _variant == 6;
+    public bool IsState => _variant == 7;
 
     // Conversions
     public void AsOk() { if (_variant != 0) throw ExceptionForVariant(); }
@@ -437,6 +451,7 @@ internal partial struct HfStatus
     public void AsPanicked() { if (_variant != 4) throw ExceptionForVariant(); }
     public void AsClosed() { if (_variant != 5) throw ExceptionForVariant(); }
     public void AsCursor() { if (_variant != 6) throw ExceptionForVariant(); }
+    public void AsState() { if (_variant != 7) throw ExceptionForVariant(); }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override string ToString()
@@ -448,6 +463,7 @@ internal partial struct HfStatus
         if (_variant == 4) return "Panicked";
         if (_variant == 5) return "Closed";
         if (_variant == 6) return "Cursor";
+        if (_variant == 7) return "State";
         throw new InteropException("Illegal enum state detected. This is a severe error and should never happen.");
     }
 
@@ -551,13 +567,17 @@ internal partial struct HfOp
         if (_variant == 14) return new EnumException();
         if (_variant == 15) return new EnumException();
         if (_variant == 16) return new EnumException();
+        if (_variant == 17) return new EnumException();
+        if (_variant == 18) return new EnumException();
         throw new InteropException("Illegal enum state detected. This is a severe error and should never happen.");
     }
 
     // Ctors
     /// Opens a store by name: `key` = its name (`name` or `tenant/name`), `payload` = settings as
     /// `name=value` lines. Reply: `number` = the id for `HfRequest::store`, `previous` = its class
-    /// (0 coordination, 1 cache), `absolute_unix_ms` = largest value in bytes.
+    /// (0 coordination, 1 cache, -1 not known yet), `absolute_unix_ms` = largest value in bytes (0: not
+    /// known yet), data = its full name. Completes at once; a remote client asks the node with the store's
+    /// first request, which then fails with what opening it fails with.
     public static HfOp OpenStore => new() { _variant = 1 };
     /// Reads one entry: `key`. Reply: flag `FOUND`, value, `version`, `ttl_ms`, `absolute_unix_ms`.
     /// Flag `METADATA_ONLY` leaves the value out; slides a sliding deadline unless `NO_SLIDE`.
@@ -603,6 +623,12 @@ internal partial struct HfOp
     public static HfOp AdvanceClock => new() { _variant = 15 };
     /// Answers with its own `key` as data and `delta` as `number`. Only for [`hf_echo`](crate::hf_echo).
     public static HfOp Echo => new() { _variant = 16 };
+    /// A round trip to the node that serves the store. Reply: `number` = the node's epoch (0: embedded),
+    /// data = `address, newline, node name` (no address: embedded).
+    public static HfOp Ping => new() { _variant = 17 };
+    /// Waits until a node serves `store` and has it open, at most `timeout_ms` (0: the client's
+    /// `connect-timeout`). Reply as `OpenStore`'s, its data the store's full name.
+    public static HfOp Connect => new() { _variant = 18 };
 
     // Checks
     public bool IsOpenStore => _variant == 1;
@@ -621,6 +647,8 @@ internal partial struct HfOp
     public bool IsStats => _variant == 14;
     public bool IsAdvanceClock => _variant == 15;
     public bool IsEcho => _variant == 16;
+    public bool IsPing => _variant == 17;
+    public bool IsConnect => _variant == 18;
 
     // Conversions
     public void AsOpenStore() { if (_variant != 1) throw ExceptionForVariant(); }
@@ -639,6 +667,8 @@ internal partial struct HfOp
     public void AsStats() { if (_variant != 14) throw ExceptionForVariant(); }
     public void AsAdvanceClock() { if (_variant != 15) throw ExceptionForVariant(); }
     public void AsEcho() { if (_variant != 16) throw ExceptionForVariant(); }
+    public void AsPing() { if (_variant != 17) throw ExceptionForVariant(); }
+    public void AsConnect() { if (_variant != 18) throw ExceptionForVariant(); }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override string ToString()
@@ -659,6 +689,8 @@ internal partial struct HfOp
         if (_variant == 14) return "Stats";
         if (_variant == 15) return "AdvanceClock";
         if (_variant == 16) return "Echo";
+        if (_variant == 17) return "Ping";
+        if (_variant == 18) return "Connect";
         throw new InteropException("Illegal enum state detected. This is a severe error and should never happen.");
     }
 
@@ -978,7 +1010,7 @@ internal partial struct HfLogLine
     public required uint level;
     /// Lines dropped since the line before, because nobody drained them.
     public required uint dropped;
-    /// Who speaks: `node NAME` or `client N`.
+    /// Who speaks: `node NAME`, `client NAME` or `client of SERVERS`.
     public required IntPtr source;
     /// Length of `source`.
     public required ulong source_length;
@@ -1130,7 +1162,8 @@ internal partial struct HfRequest
     public required IntPtr cursor;
     /// Length of `cursor`.
     public required uint cursor_length;
-    /// Deadline of the whole call in ms, 0: none.
+    /// How long the call may take in ms, 0: the client's `timeout`. A remote client ends it by then,
+    /// whatever happens; an embedded call never waits.
     public required uint timeout_ms;
 }
 
@@ -1314,11 +1347,16 @@ internal partial struct HfReply
     public required long ttl_ms;
     /// The entry's absolute moment (Unix time), 0: none.
     public required long absolute_unix_ms;
+    /// Times that the request was sent again.
+    public required uint retries;
+    /// 1 + index of the endpoint that answered, in the list of `hf_open`'s reply; 0: none.
+    public required uint server;
     /// The value, the items or the message; may lie in the request's room.
     public required IntPtr data;
     /// Length of `data`.
     public required ulong data_length;
-    /// What `hf_reply_release` takes when `data` is no longer read; 0: nothing to release.
+    /// What `hf_reply_release` takes when `data` is no longer read; 0: nothing to release (in a callback,
+    /// `data` is valid until it returns).
     public required ulong release;
 }
 
@@ -1339,6 +1377,8 @@ internal partial struct HfReply
         internal long previous;
         internal long ttl_ms;
         internal long absolute_unix_ms;
+        internal uint retries;
+        internal uint server;
         internal IntPtr data;
         internal ulong data_length;
         internal ulong release;
@@ -1359,6 +1399,8 @@ internal partial struct HfReply
             _managed.previous = previous;
             _managed.ttl_ms = ttl_ms;
             _managed.absolute_unix_ms = absolute_unix_ms;
+            _managed.retries = retries;
+            _managed.server = server;
             _managed.data = data;
             _managed.data_length = data_length;
             _managed.release = release;
@@ -1382,6 +1424,8 @@ internal partial struct HfReply
         _unmanaged.previous = previous;
         _unmanaged.ttl_ms = ttl_ms;
         _unmanaged.absolute_unix_ms = absolute_unix_ms;
+        _unmanaged.retries = retries;
+        _unmanaged.server = server;
         _unmanaged.data = data;
         _unmanaged.data_length = data_length;
         _unmanaged.release = release;
@@ -1404,6 +1448,8 @@ internal partial struct HfReply
         _unmanaged.previous = previous;
         _unmanaged.ttl_ms = ttl_ms;
         _unmanaged.absolute_unix_ms = absolute_unix_ms;
+        _unmanaged.retries = retries;
+        _unmanaged.server = server;
         _unmanaged.data = data;
         _unmanaged.data_length = data_length;
         _unmanaged.release = release;
@@ -1704,6 +1750,8 @@ internal enum Op : uint
     Stats = 14,
     AdvanceClock = 15,
     Echo = 16,
+    Ping = 17,
+    Connect = 18,
 }
 
 internal enum EchoMode : uint
@@ -1725,6 +1773,7 @@ internal enum Status : uint
     Panicked = 4,
     Closed = 5,
     Cursor = 6,
+    State = 7,
 }
 
 [Flags]
@@ -1754,4 +1803,5 @@ internal enum ReplyFlags : uint
     Applied = 1 << 1,
     OutcomeUnknown = 1 << 2,
     Transient = 1 << 3,
+    EpochChanged = 1 << 4,
 }

@@ -1,10 +1,9 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Holdfast.Interop;
 
 /// <summary>One open native client: submits requests and gives their replies to readers, at once or when they come.</summary>
-internal sealed unsafe class NativeClient
+internal sealed unsafe partial class NativeClient
 {
     /// <summary>Keys up to this many bytes are encoded on the stack.</summary>
     private const int KeyRoom = 512;
@@ -12,37 +11,53 @@ internal sealed unsafe class NativeClient
     /// <summary>Replies up to this many bytes come on the stack and need no release.</summary>
     private const int ReplyRoom = 2048;
 
+    /// <summary>What an opening's reply calls a client of other processes' nodes.</summary>
+    private const long RemoteTopology = 2;
+
     private readonly NativeClientHandle _handle;
     private readonly ulong _number;
 
-    private NativeClient(NativeClientHandle handle, string storeName, string nodeName, HoldfastStoreClass storeClass)
+    private NativeClient(NativeClientHandle handle, ref readonly Reply reply)
     {
+        string[] names = Encoding.UTF8.GetString(reply.Data).Split('\n');
         _handle = handle;
         _number = handle.Number;
-        StoreName = storeName;
-        NodeName = nodeName;
-        StoreClass = storeClass;
+        StoreName = names[0];
+        StoreClass = ClassOf(reply.Previous);
+        IsRemote = reply.Number == RemoteTopology;
+        Endpoints = IsRemote ? [.. names.Skip(2).Select(HoldfastEndpoint.TryParse).OfType<HoldfastEndpoint>()] : [];
+        EmbeddedNodeName = names.Length > 1 ? names[1] : "";
+        Target = IsRemote ? string.Join(',', names.Skip(2).Order(StringComparer.Ordinal)) : EmbeddedNodeName;
     }
 
     /// <summary>The connection string's store.</summary>
     internal string StoreName { get; }
 
-    /// <summary>The node that answers.</summary>
-    internal string NodeName { get; }
+    /// <summary>The embedded node; empty for a remote client, which may talk to several.</summary>
+    internal string EmbeddedNodeName { get; }
 
-    /// <summary>The class of the connection string's store.</summary>
-    internal HoldfastStoreClass StoreClass { get; }
+    /// <summary>The class of the connection string's store; null while it is not known.</summary>
+    internal HoldfastStoreClass? StoreClass { get; }
+
+    /// <summary>Whether the node is another process: calls take time and are sent over a network.</summary>
+    internal bool IsRemote { get; }
+
+    /// <summary>Where a remote client connects to, as replies number them.</summary>
+    internal HoldfastEndpoint[] Endpoints { get; }
+
+    /// <summary>What the client talks to: clients with the same target see the same stores.</summary>
+    internal string Target { get; }
 
     /// <summary>Done when the last completion came.</summary>
     internal Task Closed => _handle.Closed;
 
     /// <summary>Opens a client; an empty text gives one without a node, on which only echoes work.</summary>
-    internal static NativeClient Open(string connectionString, string settings)
+    internal static NativeClient Open(string connectionString, string settings, ConnectionStates? states = null)
     {
         NativeLibraryLoader.Require();
         byte[] text = Encoding.UTF8.GetBytes(connectionString);
         byte[] lines = Encoding.UTF8.GetBytes(settings);
-        Callbacks.Registration registration = Callbacks.Register();
+        Callbacks.Registration registration = Callbacks.Register(states);
         ulong number = 0;
         HfReply.Unmanaged fields = default;
         uint status;
@@ -69,12 +84,7 @@ internal sealed unsafe class NativeClient
                 throw NativeError.Of(reply, CancellationToken.None);
             }
 
-            string[] names = Encoding.UTF8.GetString(reply.Data).Split('\n');
-            return new NativeClient(
-                new NativeClientHandle(number, registration),
-                names[0],
-                names.Length > 1 ? names[1] : string.Empty,
-                (HoldfastStoreClass)reply.Previous);
+            return new NativeClient(new NativeClientHandle(number, registration), in reply);
         }
         finally
         {
@@ -116,6 +126,13 @@ internal sealed unsafe class NativeClient
         }
     }
 
+    /// <summary>A class as replies number it.</summary>
+    internal static HoldfastStoreClass? ClassOf(long number) => number < 0 ? null : (HoldfastStoreClass)number;
+
+    /// <summary>The endpoint that a reply names as its server; null when none answered.</summary>
+    internal HoldfastEndpoint? ServerOf(uint server) =>
+        server > 0 && server <= Endpoints.Length ? Endpoints[server - 1] : Endpoints is [HoldfastEndpoint only] ? only : null;
+
     /// <summary>Fails what is pending and never blocks; <see cref="Closed"/> follows. Any number of times.</summary>
     internal void Close() => _handle.Dispose();
 
@@ -138,7 +155,8 @@ internal sealed unsafe class NativeClient
             return result;
         }
 
-        return new BlockingCall<TResult, TReader>().Wait(this, pending.Ticket, pending.Number, ref reader, cancellationToken);
+        return BlockingCall<TResult, TReader>.Wait(
+            this, pending.Ticket, pending.Number, ref reader, out operation.Journey, cancellationToken);
     }
 
     /// <summary>Makes a call; a reply that comes at once gives a finished task.</summary>
@@ -149,188 +167,31 @@ internal sealed unsafe class NativeClient
         CancellationToken cancellationToken)
         where TReader : struct, IReplyReader<TResult>
     {
-        Exception failure;
-        try
+        AsyncCall<TResult, TReader>? call = Begin<TResult, TReader>(
+            ref operation, ref reader, in measurement, cancellationToken, out TResult result, out Exception? failure);
+        if (call is not null)
         {
-            if (cancellationToken.IsCancellationRequested)
-            {
-                throw HoldfastCanceledException.BeforeSending(cancellationToken);
-            }
-
-            if (!TryComplete(ref operation, ref reader, cancellationToken, out TResult result, out Pending pending))
-            {
-                return AsyncCall<TResult, TReader>.Start(
-                    this, pending.Ticket, pending.Number, in reader, in measurement, cancellationToken);
-            }
-
-            measurement.End(null);
-            return new ValueTask<TResult>(result);
-        }
-        catch (ArgumentException error)
-        {
-            measurement.End(error);
-            throw; // a mistake of the caller's is thrown where it was made, not when the task is awaited
-        }
-        catch (Exception error)
-        {
-            failure = error;
+            return call.Task;
         }
 
-        measurement.End(failure);
-        return FailedTask.Of<TResult>(failure);
+        return failure is null ? new ValueTask<TResult>(result) : FailedTask.Of<TResult>(failure);
     }
 
-    [SkipLocalsInit]
-    private bool TryComplete<TResult, TReader>(
+    /// <summary>As the other one, for a caller who only wants to know when.</summary>
+    internal ValueTask CallWithoutResultAsync<TResult, TReader>(
         ref Operation operation,
         ref TReader reader,
-        CancellationToken cancellationToken,
-        out TResult result,
-        out Pending pending)
-        where TReader : struct, IReplyReader<TResult>
-    {
-        ulong* room = stackalloc ulong[(ReplyRoom + KeyRoom) / sizeof(ulong)]; // items in a reply are aligned
-        byte* keyRoom = (byte*)room + ReplyRoom;
-        Ticket ticket = Tickets.AtHand();
-        ulong number = ticket.Number;
-        HfReply.Unmanaged reply;
-        operation.Request.ticket = number;
-        operation.Request.room = (nint)room;
-        operation.Request.room_length = ReplyRoom;
-        if (operation.HasOnlyKey
-            && KeyEncoding.TryEncodeShort(
-                operation.Key, operation.Prefix, new Span<byte>(keyRoom, KeyRoom), out int keyLength))
-        {
-            // No pinning: a ref struct is on the stack, and so is the key.
-            operation.Request.key = (nint)keyRoom;
-            operation.Request.key_length = (uint)keyLength;
-            _ = Interop.hf_submit(_number, (nint)Unsafe.AsPointer(ref operation.Request), 1, (nint)(&reply));
-            GC.KeepAlive(this); // its finalizer would close the client under the call
-        }
-        else
-        {
-            Submit(ref operation, keyRoom, &reply);
-        }
-
-        if ((Status)reply.status == Status.Pending)
-        {
-            Tickets.Spend();
-            pending = new Pending(ticket, number);
-            result = default!;
-            return false;
-        }
-
-        pending = default;
-        result = Read<TResult, TReader>(in reply, ref reader, cancellationToken);
-        return true;
-    }
-
-    private static TResult Read<TResult, TReader>(
-        in HfReply.Unmanaged fields,
-        ref TReader reader,
+        in Measurement measurement,
         CancellationToken cancellationToken)
         where TReader : struct, IReplyReader<TResult>
     {
-        if (fields.release == 0)
+        AsyncCall<TResult, TReader>? call = Begin<TResult, TReader>(
+            ref operation, ref reader, in measurement, cancellationToken, out _, out Exception? failure);
+        if (call is not null)
         {
-            return ReadData<TResult, TReader>(in fields, ref reader, cancellationToken);
+            return call.TaskWithoutResult;
         }
 
-        try
-        {
-            return ReadData<TResult, TReader>(in fields, ref reader, cancellationToken);
-        }
-        finally
-        {
-            Interop.hf_reply_release(fields.release);
-        }
-    }
-
-    private static TResult ReadData<TResult, TReader>(
-        in HfReply.Unmanaged fields,
-        ref TReader reader,
-        CancellationToken cancellationToken)
-        where TReader : struct, IReplyReader<TResult>
-    {
-        if ((Status)fields.status != Status.Ok)
-        {
-            throw Failure(in fields, cancellationToken);
-        }
-
-        return reader.Read(new Reply(in fields, DataOf(in fields)));
-    }
-
-    /// <summary>Apart from reading, whose reply stays in registers then.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Exception Failure(in HfReply.Unmanaged fields, CancellationToken cancellationToken) =>
-        NativeError.Of(new Reply(in fields, DataOf(in fields)), cancellationToken);
-
-    private static ReadOnlySpan<byte> DataOf(in HfReply.Unmanaged fields) =>
-        new((void*)fields.data, checked((int)fields.data_length));
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Submit(ref Operation operation, byte* keyRoom, HfReply.Unmanaged* reply)
-    {
-        byte[]? rented = null;
-        ReadOnlySpan<byte> key = operation.HasKey
-            ? KeyEncoding.Encode(operation.Key, operation.Prefix, new Span<byte>(keyRoom, KeyRoom), ref rented)
-            : default;
-
-        fixed (byte* keyPointer = key)
-        fixed (byte* payload = operation.Payload)
-        fixed (byte* cursor = operation.Cursor)
-        fixed (HfRequest.Unmanaged* request = &operation.Request)
-        {
-            request->key = (nint)keyPointer;
-            request->key_length = (uint)key.Length;
-            request->payload = (nint)payload;
-            request->payload_length = (uint)operation.Payload.Length;
-            request->cursor = (nint)cursor;
-            request->cursor_length = (uint)operation.Cursor.Length;
-            if (operation.Items is not null)
-            {
-                SubmitItems(operation.Items, request, reply);
-            }
-            else if (operation.Op != Op.Echo)
-            {
-                _ = Interop.hf_submit(_number, (nint)request, 1, (nint)reply);
-            }
-            else
-            {
-                _ = Interop.hf_echo(_number, (nint)request, 1, (nint)reply, (uint)operation.EchoMode);
-            }
-        }
-
-        if (rented is not null)
-        {
-            System.Buffers.ArrayPool<byte>.Shared.Return(rented);
-        }
-
-        GC.KeepAlive(this); // its finalizer would close the client under the call
-    }
-
-    private void SubmitItems(RequestItems items, HfRequest.Unmanaged* request, HfReply.Unmanaged* reply)
-    {
-        fixed (byte* bytes = items.Bytes)
-        fixed (HfRequest.Unmanaged* requests = items.Requests)
-        {
-            for (int index = 0; index < items.Count; index++)
-            {
-                requests[index].key += (nint)bytes;
-                requests[index].payload += (nint)bytes;
-            }
-
-            request->payload = (nint)requests;
-            request->payload_length = (uint)items.Count;
-            _ = Interop.hf_submit(_number, (nint)request, 1, (nint)reply);
-        }
-    }
-
-    /// <summary>A request that was accepted and is still to be completed.</summary>
-    private readonly struct Pending(Ticket ticket, ulong number)
-    {
-        internal Ticket Ticket { get; } = ticket;
-
-        internal ulong Number { get; } = number;
+        return failure is null ? default : FailedTask.Of(failure);
     }
 }

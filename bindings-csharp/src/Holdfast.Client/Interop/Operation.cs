@@ -14,6 +14,9 @@ internal ref struct Operation
     internal RequestItems? Items;
     internal EchoMode EchoMode;
 
+    /// <summary>How it travelled, once its reply is there. Not of one that pends as a task.</summary>
+    internal Journey Journey;
+
     internal Op Op
     {
         readonly get => (Op)Request.op;

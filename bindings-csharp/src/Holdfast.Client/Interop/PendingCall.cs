@@ -20,6 +20,8 @@ internal abstract class PendingCall
 
     protected Status ReplyStatus => (Status)_fields.status;
 
+    protected Journey Journey => Journey.Of(in _fields);
+
     /// <summary>
     /// Whether nothing can refer to this call any more. A cancellation that had begun may still be running with it,
     /// and must not meet another request in its place.
@@ -42,8 +44,27 @@ internal abstract class PendingCall
         ticket.Attach(this);
     }
 
-    /// <summary>Takes the reply, once, from the native callback (or from <see cref="Await"/> when it was faster).</summary>
+    /// <summary>Takes the reply, once, in the native callback, and wakes who waits.</summary>
     internal void Complete(in HfReply.Unmanaged fields, byte[]? data, bool isRented, Exception? failure)
+    {
+        Take(in fields, data, isRented, failure);
+        Signal();
+    }
+
+    /// <summary>Takes the reply, once, in <see cref="Await"/>, than which it was faster.</summary>
+    internal void CompleteEarly(in HfReply.Unmanaged fields, byte[]? data, Exception? failure)
+    {
+        Take(in fields, data, isRented: false, failure);
+        SignalEarly();
+    }
+
+    /// <summary>Wakes who waits; runs nothing of theirs, for the thread is native code's.</summary>
+    protected abstract void Signal();
+
+    /// <summary>Marks the call as complete on its caller's own thread, before anybody can wait for it.</summary>
+    protected abstract void SignalEarly();
+
+    private void Take(in HfReply.Unmanaged fields, byte[]? data, bool isRented, Exception? failure)
     {
         _fields = fields;
         _data = data;
@@ -53,11 +74,7 @@ internal abstract class PendingCall
         // Without waiting: a cancellation that is running just keeps this object out of the pool. A call that
         // nobody awaits leaves nothing behind in the caller's token either.
         _isCancellationOver = !_cancellationToken.CanBeCanceled || _registration.Unregister();
-        Signal();
     }
-
-    /// <summary>Wakes who waits.</summary>
-    protected abstract void Signal();
 
     protected TResult Read<TResult, TReader>(ref TReader reader)
         where TReader : struct, IReplyReader<TResult>

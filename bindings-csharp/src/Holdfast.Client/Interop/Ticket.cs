@@ -46,7 +46,7 @@ internal sealed class Ticket
         _earlyData = null;
         _earlyFailure = null;
         Free();
-        call.Complete(fields, data, isRented: false, failure);
+        call.CompleteEarly(fields, data, failure);
     }
 
     /// <summary>Completes a claimed ticket: copies the reply into managed memory and wakes who waits.</summary>

@@ -76,6 +76,8 @@ internal static class Tickets
                 Complete(in closed);
             }
         }
+
+        CompletedCalls.All.Publish();
     }
 
     internal static void Return(Ticket ticket)

@@ -10,7 +10,9 @@ namespace Holdfast;
 public class HoldfastClientOptions : HoldfastStoreOptions
 {
     /// <summary>
-    /// <c>holdfast://embedded/STORE?setting=value&amp;…</c>. Settings of these options win over those in the string.
+    /// <c>holdfast://embedded/STORE?setting=value&amp;…</c> for a store in this process,
+    /// <c>holdfast://host1:7861,host2:7861/STORE?…</c> for one on servers, <c>holdfasts://…</c> for that over TLS.
+    /// Settings of these options win over those in the string.
     /// </summary>
     public string? ConnectionString { get; set; }
 
@@ -41,16 +43,31 @@ public class HoldfastClientOptions : HoldfastStoreOptions
     /// <summary><c>client-name</c>: names the client in logs and on servers.</summary>
     public string? ClientName { get; set; }
 
+    /// <summary><c>tls-ca</c>: path of a PEM file with the authorities that a server's certificate must come from; those that the system trusts when null.</summary>
+    public string? TlsCa { get; set; }
+
+    /// <summary><c>tls-certificate</c>: path of a PEM file with the client's own certificate chain, for servers that ask for one.</summary>
+    public string? TlsCertificate { get; set; }
+
+    /// <summary><c>tls-key</c>: path of a PEM file with the private key of <see cref="TlsCertificate"/>.</summary>
+    public string? TlsKey { get; set; }
+
+    /// <summary><c>tls-server-name</c>: the name that the server's certificate must be for; the connection string's host when null.</summary>
+    public string? TlsServerName { get; set; }
+
+    /// <summary><c>token</c>: the secret that servers ask for. It is never logged or shown in a message.</summary>
+    public string? Token { get; set; }
+
     /// <summary>Writes the values of types that Holdfast does not write itself; JSON with web defaults when null.</summary>
     public IHoldfastSerializer? Serializer { get; set; }
 
     /// <summary>The clock that absolute expirations are compared with; the system's when null.</summary>
     public TimeProvider? TimeProvider { get; set; }
 
-    /// <summary>Where the client's and the embedded node's log lines go; nowhere when null.</summary>
+    /// <summary>Where the log lines of the client and of an embedded node go; nowhere when null.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
 
-    /// <summary>Whether calls that an embedded node answers also make spans, not only measurements.</summary>
+    /// <summary>Whether calls that an embedded node answers also make spans, as calls to servers do, not only measurements.</summary>
     public bool EmbeddedSpans { get; set; }
 
     internal override void WriteSettings(StringBuilder lines)
@@ -64,6 +81,11 @@ public class HoldfastClientOptions : HoldfastStoreOptions
         SettingLines.Add(lines, "connect-timeout", ConnectTimeout);
         SettingLines.Add(lines, "timeout", Timeout);
         SettingLines.Add(lines, "client-name", ClientName);
+        SettingLines.Add(lines, "tls-ca", TlsCa);
+        SettingLines.Add(lines, "tls-certificate", TlsCertificate);
+        SettingLines.Add(lines, "tls-key", TlsKey);
+        SettingLines.Add(lines, "tls-server-name", TlsServerName);
+        SettingLines.Add(lines, "token", Token);
     }
 
     internal HoldfastClientOptions Copy()
@@ -79,6 +101,11 @@ public class HoldfastClientOptions : HoldfastStoreOptions
             ConnectTimeout = ConnectTimeout,
             Timeout = Timeout,
             ClientName = ClientName,
+            TlsCa = TlsCa,
+            TlsCertificate = TlsCertificate,
+            TlsKey = TlsKey,
+            TlsServerName = TlsServerName,
+            Token = Token,
             Serializer = Serializer,
             TimeProvider = TimeProvider,
             LoggerFactory = LoggerFactory,

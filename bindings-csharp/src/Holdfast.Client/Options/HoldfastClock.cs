@@ -1,6 +1,6 @@
 namespace Holdfast;
 
-/// <summary>Where an embedded node's time comes from.</summary>
+/// <summary>Where a node's time comes from.</summary>
 public enum HoldfastClock
 {
     /// <summary>The system's clocks.</summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Holdfast;
 
 /// <summary>Where a node listens.</summary>
@@ -27,4 +29,15 @@ public sealed class HoldfastEndpoint
     /// <summary><c>host:port</c>, an IPv6 address in brackets.</summary>
     public override string ToString() =>
         Host.Contains(':', StringComparison.Ordinal) && Host[0] != '[' ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
+
+    /// <summary>Reads <c>host:port</c>; null when it is none.</summary>
+    internal static HoldfastEndpoint? TryParse(string text)
+    {
+        int colon = text.LastIndexOf(':');
+        return colon > 0
+            && int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port)
+            && port is > 0 and <= ushort.MaxValue
+                ? new HoldfastEndpoint(text[..colon].Trim('[', ']'), port)
+                : null;
+    }
 }

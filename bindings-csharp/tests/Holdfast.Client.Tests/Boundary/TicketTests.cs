@@ -87,5 +87,7 @@ public class TicketTests
         internal override bool KeepsArray => false;
 
         protected override void Signal() => Signals++;
+
+        protected override void SignalEarly() => Signals++;
     }
 }

@@ -14,7 +14,9 @@ public class LogTests
         using var recorded = new Recorded();
         await using (await TestNode.ConnectAsync(options: new HoldfastClientOptions { LoggerFactory = recorded }))
         {
-            Assert.Contains(recorded.Lines, line => line.Contains("Holdfast.Client", StringComparison.Ordinal) && line.Contains("Connected", StringComparison.Ordinal));
+            await Eventually.IsTrueAsync(
+                () => recorded.Lines.Any(line => line.Contains("Holdfast.Client", StringComparison.Ordinal) && line.Contains("Connected", StringComparison.Ordinal)),
+                "the connection is logged");
         }
 
         Assert.Contains(recorded.Lines, line => line.Contains("Disconnected", StringComparison.Ordinal));

@@ -176,7 +176,7 @@ public class ExpiryTests
     [Fact]
     public async Task a_system_clock_cannot_be_advanced()
     {
-        await using HoldfastClient client = await HoldfastClient.ConnectAsync("holdfast://embedded/tests?node=system-clock");
+        await using HoldfastClient client = await TestNode.ConnectToSystemClockAsync();
         HoldfastException error = Assert.Throws<HoldfastException>(() => client.AdvanceClock(Second));
         Assert.Equal(HoldfastErrorCode.ClockNotManual, error.Code);
         Assert.Throws<ArgumentOutOfRangeException>(() => client.AdvanceClock(-Second));

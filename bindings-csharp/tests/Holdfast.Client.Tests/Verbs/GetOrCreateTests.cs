@@ -97,8 +97,10 @@ public class GetOrCreateTests
     {
         await using HoldfastClient client = await TestNode.ConnectAsync();
         using var impatient = new CancellationTokenSource();
+        var begun = new TaskCompletionSource();
         var cancelled = new TaskCompletionSource();
         Task<string>[] callers = [.. Enumerable.Range(0, 3).Select(_ => client.GetOrCreateAsync("k", MakeAsync, cancellationToken: impatient.Token).AsTask())];
+        await begun.Task;
         await impatient.CancelAsync();
         foreach (Task<string> caller in callers)
         {
@@ -110,6 +112,7 @@ public class GetOrCreateTests
 
         async ValueTask<string> MakeAsync(CancellationToken token)
         {
+            begun.TrySetResult();
             try
             {
                 await Task.Delay(Timeout.Infinite, token);

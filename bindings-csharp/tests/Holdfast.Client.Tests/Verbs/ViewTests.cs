@@ -43,7 +43,7 @@ public class ViewTests
         client.Put("k", "here");
         cache.Put("k", "there");
         Assert.Equal("here", client.Get<string>("k"));
-        Assert.Equal(("there", "sessions", HoldfastStoreClass.Cache), (cache.Get<string>("k"), cache.StoreName, cache.StoreClass));
+        Assert.Equal(("there", "sessions", HoldfastStoreClass.Cache), (cache.Get<string>("k"), cache.StoreName, (await TestNode.ClassOfAsync(cache))!.Value));
         Assert.Equal(8 << 20, cache.Stats().MaxMemory);
         Assert.Equal("there", client.Store("sessions").Get<string>("k"));
         Assert.Null(client.Store("tenant/sessions").Get<string>("k"));

@@ -1,7 +1,7 @@
 using System.Buffers;
 using Microsoft.Extensions.Caching.Distributed;
 
-namespace Holdfast.Extensions.Caching.Tests;
+namespace Holdfast.Extensions.Caching.Tests.Embedded;
 
 [Collection(nameof(AloneInTheProcess))]
 public sealed class AllocationTests : CacheTest

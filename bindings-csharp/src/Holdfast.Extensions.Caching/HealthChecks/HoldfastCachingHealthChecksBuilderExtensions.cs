@@ -1,0 +1,43 @@
+using Holdfast;
+using Holdfast.Extensions.Caching;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers health checks of the nodes that distributed caches use.</summary>
+public static class HoldfastCachingHealthChecksBuilderExtensions
+{
+    /// <summary>
+    /// Checks that the node of a cache of <c>AddHoldfastDistributedCache</c> answers a ping. The check's data are those
+    /// of <c>AddHoldfast</c>'s.
+    /// </summary>
+    /// <param name="builder">Where to register.</param>
+    /// <param name="name">The check's name.</param>
+    /// <param name="serviceKey">The cache's key of <c>AddKeyedHoldfastDistributedCache</c>; null: the plain cache.</param>
+    /// <param name="failureStatus">What a failed check reports; unhealthy when null.</param>
+    /// <param name="tags">The check's tags.</param>
+    /// <param name="timeout">How long the node may take to answer; 2 seconds when null.</param>
+    /// <returns><paramref name="builder"/>.</returns>
+    public static IHealthChecksBuilder AddHoldfastDistributedCache(
+        this IHealthChecksBuilder builder,
+        string name = "holdfast-cache",
+        object? serviceKey = null,
+        HealthStatus? failureStatus = null,
+        IEnumerable<string>? tags = null,
+        TimeSpan? timeout = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        var within = timeout ?? HoldfastHealthCheck.DefaultTimeout;
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(within, TimeSpan.Zero, nameof(timeout));
+        return builder.Add(new HealthCheckRegistration(
+            name,
+            services => new HoldfastHealthCheck(
+                () => (serviceKey is null
+                    ? services.GetRequiredService<HoldfastDistributedCache>()
+                    : services.GetRequiredKeyedService<HoldfastDistributedCache>(serviceKey)).Client,
+                within),
+            failureStatus,
+            tags));
+    }
+}

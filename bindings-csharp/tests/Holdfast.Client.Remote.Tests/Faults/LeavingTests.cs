@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace Holdfast.Tests.Faults;
+
+[Collection(Alone.Name)]
+public class LeavingTests
+{
+    [Fact]
+    public async Task a_process_exits_with_a_thousand_calls_in_flight_to_a_node_that_answers_nothing()
+    {
+        using ServeProcess node = ServeProcess.Start();
+        using Process child = RemoteChildProcess.Start("exit-with-calls-in-flight", TestNode.Of(node));
+        try
+        {
+            Assert.Equal("connected", await child.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)));
+            node.Suspend();
+            await child.StandardInput.WriteLineAsync();
+            Assert.Equal("leaving", await child.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)));
+            await child.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.Equal(0, child.ExitCode);
+        }
+        finally
+        {
+            child.Kill();
+        }
+    }
+
+    [Fact]
+    public async Task a_client_that_nobody_holds_is_collected_though_its_connection_is_open_and_its_events_refer_to_it()
+    {
+        using ServeProcess node = ServeProcess.Start();
+        WeakReference client = UseAndForget(node);
+        await Eventually.IsTrueAsync(
+            () =>
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+                return !client.IsAlive;
+            },
+            "the client is collected");
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference UseAndForget(ServeProcess node)
+    {
+        HoldfastClient client = Nodes.ClientOf(node);
+        client.ConnectionStateChanged += (_, _) => GC.KeepAlive(client);
+        client.Put("k", 1);
+        return new WeakReference(client);
+    }
+}
