@@ -15,25 +15,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a command said, and how it ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub out: Vec<u8>,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: Vec<u8>,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// Standard output as text, without its last line end.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         str::from_utf8(&self.out).expect("text").trim_end_matches('\n')
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
 /// The binary, without any setting of the environment that runs the tests.
-pub fn holdfast(arguments: &[impl AsRef<OsStr>]) -> Command {
+pub(crate) fn holdfast(arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"HOLDFAST_") {
@@ -45,12 +45,12 @@ pub fn holdfast(arguments: &[impl AsRef<OsStr>]) -> Command {
 }
 
 /// Runs a command to its end.
-pub fn run(command: &mut Command) -> Ran {
+pub(crate) fn run(command: &mut Command) -> Ran {
     run_with(command, b"")
 }
 
 /// Runs a command to its end, with this on its standard input.
-pub fn run_with(command: &mut Command, input: &[u8]) -> Ran {
+pub(crate) fn run_with(command: &mut Command, input: &[u8]) -> Ran {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -89,20 +89,20 @@ fn reader(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
 }
 
 /// A server, ended with its handle.
-pub struct Serve {
+pub(crate) struct Serve {
     child: Child,
-    pub listen: String,
-    pub http: Option<String>,
+    pub(crate) listen: String,
+    pub(crate) http: Option<String>,
 }
 
 impl Serve {
     /// On free ports, with these flags.
-    pub fn start(arguments: &[&str]) -> Serve {
+    pub(crate) fn start(arguments: &[&str]) -> Serve {
         Self::start_with(holdfast(&["serve"]).args(arguments))
     }
 
     /// From a `serve` command, whose ports this sets.
-    pub fn start_with(command: &mut Command) -> Serve {
+    pub(crate) fn start_with(command: &mut Command) -> Serve {
         let mut child = command
             .args([
                 "--listen",
@@ -132,19 +132,19 @@ impl Serve {
     }
 
     /// A client command.
-    pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
+    pub(crate) fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
         let mut command = holdfast(arguments);
         command.env("HOLDFAST_SERVER", &self.listen);
         command
     }
 
     /// Runs a client command.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         run(&mut self.command(arguments))
     }
 
     /// Status and body of a page.
-    pub fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let http = self.http.as_ref().expect("HTTP is on");
         let mut stream = TcpStream::connect(http).expect("HTTP is served");
         write!(
@@ -162,7 +162,7 @@ impl Serve {
     }
 
     /// Asks it to stop.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let status = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -171,7 +171,7 @@ impl Serve {
     }
 
     /// Waits until it has ended.
-    pub fn ended(mut self) -> ExitStatus {
+    pub(crate) fn ended(mut self) -> ExitStatus {
         let mut status = None;
         until("the server ends", || {
             status = self.child.try_wait().expect("it is a child");
@@ -189,7 +189,7 @@ impl Drop for Serve {
 }
 
 /// Waits until a condition holds.
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let step = Duration::from_millis(10);
     for _ in 0..PATIENCE.as_millis() / step.as_millis() {
         if holds() {

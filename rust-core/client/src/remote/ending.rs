@@ -108,7 +108,13 @@ impl Core {
     /// A node that stops sent a request back: it goes to the next one. False: only its own node may execute it.
     pub(super) fn turn_back(&mut self, slot: usize) -> bool {
         let pending = self.table.get_mut(slot);
-        if pending.was_sent || matches!(pending.owner, Owner::Store(_)) {
+        if let Owner::Store(store) = pending.owner {
+            // What waits for the store asks the next node.
+            self.take(slot);
+            self.stores[store as usize].opening = false;
+            return true;
+        }
+        if pending.was_sent {
             return false;
         }
         if let Some((sequence, count)) = pending.sequence.take() {

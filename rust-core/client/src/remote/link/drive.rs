@@ -20,6 +20,9 @@ use crate::remote::dispatch::push_bare;
 use crate::remote::registry::Shared;
 use crate::remote::sink::LogLevel;
 
+/// Bytes of requests that are worth a write of their own.
+const GATHERED: usize = 8 * 1024;
+
 /// Why a connection is over.
 pub(super) struct Ended {
     pub(super) reason: String,
@@ -89,7 +92,11 @@ pub(super) async fn run(shared: &Arc<Shared>, connection: Connection) -> (Ended,
         Ok(()) => poll_fn(|context| drive.poll(context)).await,
         Err(ended) => ended,
     };
-    let core = shared.core.lock();
+    let mut core = shared.core.lock();
+    if let Some(up) = &mut core.up {
+        // From here on no caller writes itself: its bytes would reach the node and not be counted.
+        up.writer = None;
+    }
     let written = drive.writer.written(&core);
     (ended, written)
 }
@@ -101,22 +108,29 @@ impl Drive<'_> {
                 Ok(progress) => progress,
                 Err(ended) => return Poll::Ready(ended),
             };
+            self.gather();
             if let Err(ended) = self.write(context) {
                 return Poll::Ready(ended);
             }
-            if !progress && self.rest(context) {
-                break;
+            if progress || !self.rest(context) {
+                continue;
             }
-        }
-        loop {
             ready!(self.tick.as_mut().poll(context));
             match self.tick_passed(Instant::now()) {
                 Ok(next) => self.tick.as_mut().reset(next),
                 Err(ended) => return Poll::Ready(ended),
             }
-            if let Err(ended) = self.write(context) {
-                return Poll::Ready(ended);
-            }
+        }
+    }
+
+    /// Lets callers that are about to send theirs do so first: one write for many requests costs client and node a
+    /// fraction of many writes. A lone request does not wait.
+    fn gather(&self) {
+        let core = self.shared.core.lock();
+        let worthwhile = core.in_flight > 1 && core.outbox.len() < GATHERED;
+        drop(core);
+        if worthwhile {
+            std::thread::yield_now();
         }
     }
 
@@ -297,6 +311,8 @@ impl Drive<'_> {
         self.drained(now)?;
         let timing = &self.shared.options.timing;
         let mut core = self.shared.core.lock();
+        // This task writes next: no caller may put its frame into the middle of one.
+        core.sleeping = false;
         let busy = core.in_flight > 0;
         let since = if busy {
             self.heard.max(core.busy_since)

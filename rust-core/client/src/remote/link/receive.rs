@@ -47,6 +47,7 @@ struct Taken {
     owner: Owner,
     store: u32,
     is_change: bool,
+    was_sent: bool,
     retries: u32,
     /// A ping's answer and the epoch.
     pong: Option<(String, u64)>,
@@ -224,6 +225,7 @@ impl Receiver {
                 arrived: index,
                 store: pending.store,
                 is_change: pending.operation.is_change(),
+                was_sent: pending.was_sent,
                 retries: pending.retries,
                 pong,
                 opens: pending.operation == Operation::OpenStore,
@@ -261,13 +263,23 @@ fn read<'a>(arrived: &mut Arrived, bytes: &'a [u8], taken: &Taken) -> Result<Rep
         ),
     };
     if let Some(error) = header.error() {
-        return Err(error);
+        return Err(of_a_retry(error, taken));
     }
     if let Some((text, epoch)) = &taken.pong {
         header.number = *epoch as i64;
         payload = Payload::Owned(text.clone().into_bytes());
     }
     Ok(Reply { header, payload })
+}
+
+/// What stopped a change that was sent before on its way to the session's record says nothing about the first sending.
+#[cold]
+fn of_a_retry(error: Error, taken: &Taken) -> Error {
+    let on_the_way = error.is_transient() || matches!(error.code, Code::Cancelled | Code::Internal);
+    if taken.is_change && taken.was_sent && on_the_way {
+        return error.with_outcome(holdfast_proto::Outcome::Unknown);
+    }
+    error
 }
 
 #[cold]

@@ -82,6 +82,52 @@ fn a_change_is_sent_again_with_its_sequence_when_the_session_goes_on() {
 }
 
 #[test]
+fn a_retry_that_the_node_has_no_room_for_does_not_claim_that_nothing_was_applied() {
+    let node = FakeNode::bind();
+    let (client, mut peer) = connected(&node);
+    client.put(2, b"k", b"v");
+    client.put(3, b"l", b"v");
+    peer.requests(2);
+    drop(peer);
+    let mut next = node.accept();
+    let mut resumed = welcome(1, 1);
+    resumed.session_resumed = true;
+    next.welcome(&resumed);
+    let again = next.requests(2);
+    let full = Error::new(Code::ResourceExhausted, "too much in flight");
+    next.reply(again[0].number, &ReplyHeader::failure(&full), &[]);
+    // This one comes from the change itself: it is the first sending's outcome.
+    let exists = Error::new(Code::AlreadyExists, "there is one");
+    next.reply(again[1].number, &ReplyHeader::failure(&exists), &[]);
+    for (ticket, code, outcome) in [
+        (2, Code::ResourceExhausted, Outcome::Unknown),
+        (3, Code::AlreadyExists, Outcome::NotApplied),
+    ] {
+        let done = client.done(ticket);
+        assert_eq!((done.code(), done.error().outcome), (Some(code), outcome));
+    }
+}
+
+#[test]
+fn what_waits_for_a_store_that_a_stopping_node_does_not_open_goes_to_the_next_node() {
+    let (node, other) = (FakeNode::bind(), FakeNode::bind());
+    let client = client(RemoteOptions::new(vec![node.endpoint(), other.endpoint()]));
+    client.put(1, b"a", b"v");
+    let mut peer = node.accept_and_welcome();
+    let asked = peer.request();
+    assert_eq!(asked.operation(), Operation::OpenStore);
+    peer.goodbye(&stopping());
+    let away = Error::new(Code::Unavailable, "the node is stopping");
+    peer.reply(asked.number, &ReplyHeader::failure(&away), &[]);
+    let mut next = other.accept();
+    next.welcome(&welcome(5, 5));
+    next.open_store(1);
+    let asked = next.request();
+    next.echo(&asked);
+    assert_eq!(client.done(1).server, 2);
+}
+
+#[test]
 fn a_change_ends_with_an_unknown_outcome_when_the_session_is_gone() {
     let node = FakeNode::bind();
     let (client, mut peer) = connected(&node);
