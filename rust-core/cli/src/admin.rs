@@ -33,7 +33,7 @@ pub(crate) async fn health(arguments: &NodeArguments, printer: &mut Printer) -> 
             .check(HealthCheckRequest::default())
             .await;
         let status = asked
-            .map_err(|status| failed(&endpoint, &status))?
+            .map_err(|status| failed(&target, &endpoint, &status))?
             .into_inner()
             .status();
         Ok((endpoint, status))
@@ -60,7 +60,9 @@ pub(crate) async fn node(arguments: &NodeArguments, printer: &mut Printer) -> Re
             .await;
         Ok((
             endpoint.clone(),
-            asked.map_err(|status| failed(&endpoint, &status))?.into_inner(),
+            asked
+                .map_err(|status| failed(&target, &endpoint, &status))?
+                .into_inner(),
         ))
     })
     .await?;
@@ -108,7 +110,7 @@ pub(crate) async fn stores(arguments: &NodeArguments, printer: &mut Printer) -> 
         let request = authorized(&target, ListStoresRequest::default())?;
         let asked = AdminClient::new(channel).list_stores(request).await;
         Ok(asked
-            .map_err(|status| failed(&endpoint, &status))?
+            .map_err(|status| failed(&target, &endpoint, &status))?
             .into_inner()
             .stores)
     })
@@ -149,7 +151,7 @@ pub(crate) async fn connections(arguments: &NodeArguments, printer: &mut Printer
         let request = authorized(&target, ListConnectionsRequest {})?;
         let asked = AdminClient::new(channel).list_connections(request).await;
         Ok(asked
-            .map_err(|status| failed(&endpoint, &status))?
+            .map_err(|status| failed(&target, &endpoint, &status))?
             .into_inner()
             .connections)
     })
@@ -268,10 +270,20 @@ fn unreachable(endpoint: &Endpoint, error: &dyn std::error::Error) -> Failure {
 }
 
 #[cold]
-fn failed(endpoint: &Endpoint, status: &Status) -> Failure {
+fn failed(target: &Target, endpoint: &Endpoint, status: &Status) -> Failure {
+    // Not the server's answer: the connection broke, or somebody else listens there.
+    if std::error::Error::source(status).is_some() {
+        let remedy = match target.tls() {
+            None => "does it want TLS (--tls, --tls-ca), or is another program there?",
+            Some(_) => "does it want a client's certificate (--tls-certificate, --tls-key)?",
+        };
+        let message = format!(
+            "{endpoint} ended the connection without an answer ({}): {remedy}",
+            status.message()
+        );
+        return Error::new(Code::Unavailable, message).into();
+    }
     let code = match status.code() {
-        // Not the server's answer: the connection broke, or somebody else listens there.
-        _ if std::error::Error::source(status).is_some() => Code::Unavailable,
         tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => Code::Unauthenticated,
         tonic::Code::DeadlineExceeded => Code::Timeout,
         tonic::Code::Unimplemented => Code::Unsupported,

@@ -23,6 +23,8 @@ pub(crate) struct Target {
 /// A store on a server.
 pub(crate) struct Client {
     inner: AsyncClient,
+    /// Whether its command is one that never makes a store.
+    never_makes: bool,
 }
 
 impl Target {
@@ -95,7 +97,11 @@ impl Target {
 
     /// A client whose requests fail when there is no such store.
     pub(crate) fn open(&self) -> Result<Client, Failure> {
-        self.client("holdfast-cli", &StoreSettings::default(), false)
+        let client = self.client("holdfast-cli", &StoreSettings::default(), false)?;
+        Ok(Client {
+            never_makes: true,
+            ..client
+        })
     }
 
     /// A client that makes the store, of this class, when there is none.
@@ -125,7 +131,10 @@ impl Target {
         let mut client_options = ClientOptions::from(settings);
         client_options.auto_create_stores = make;
         let inner = AsyncClient::open(options, client_options, &self.store, store)?;
-        Ok(Client { inner })
+        Ok(Client {
+            inner,
+            never_makes: false,
+        })
     }
 }
 
@@ -137,7 +146,17 @@ impl Client {
         key: &[u8],
         value: &[u8],
     ) -> Result<Answer, Error> {
-        self.inner.call(request, key, value).await
+        let answered = self.inner.call(request, key, value).await;
+        answered.map_err(|mut error| {
+            // Nobody who types a command has turned that setting off.
+            if error.code == Code::StoreNotFound && self.never_makes {
+                error.message = error.message.replace(
+                    " and auto-create-stores is off",
+                    ": put, incr and bench make a store, other commands do not",
+                );
+            }
+            error
+        })
     }
 
     /// One request of an operation without operands.

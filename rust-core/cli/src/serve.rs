@@ -7,6 +7,7 @@ mod notify;
 mod print_config;
 mod signals;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -123,6 +124,17 @@ fn refused(error: ServeError) -> Failure {
             "TLS is off: give --tls-certificate and --tls-key, listen on 127.0.0.1",
         ),
         ServeError::Tls(error) => Failure::from(error),
+        ServeError::Listen {
+            what,
+            address,
+            source,
+        } if source.kind() == ErrorKind::AddrNotAvailable => Failure::with(
+            Exit::Unavailable,
+            Error::new(
+                Code::Unavailable,
+                format!("cannot listen on {address} for {what}: this machine has no such address ({source})"),
+            ),
+        ),
         other => Failure::with(
             Exit::Unavailable,
             Error::new(Code::Unavailable, other.to_string()),

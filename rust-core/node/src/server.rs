@@ -32,6 +32,7 @@ mod hooks;
 mod http;
 mod inbound;
 mod jobs;
+mod lateness;
 mod link;
 mod many;
 mod metrics;

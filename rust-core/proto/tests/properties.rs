@@ -28,6 +28,7 @@ prop_compose! {
             key_length: numbers[2],
             value_length: numbers[3],
             timeout_ms: numbers[4],
+            sent_ms: numbers[4],
             max_staleness_ms: numbers[5],
             items: numbers[6],
             consistency,

@@ -12,6 +12,10 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
 {
     private const int MostPooled = 256;
 
+    /// <summary>The one that this thread read last: a thread mostly reads one reply and makes the next call.</summary>
+    [ThreadStatic]
+    private static AsyncCall<TResult, TReader>? s_atHand;
+
     private static readonly Lock PoolGuard = new();
     private static AsyncCall<TResult, TReader>? s_pool;
     private static int s_pooled;
@@ -42,7 +46,11 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
     {
         AsyncCall<TResult, TReader> call = Rent();
         call._reader = reader;
-        call._measurement = measurement;
+        if (measurement.IsOn)
+        {
+            call._measurement = measurement;
+        }
+
         call._isConsumed = 0;
 
         call._version = call._core.Version;
@@ -87,7 +95,12 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
         }
         finally
         {
-            _measurement.End(failure, Journey, _ended);
+            if (_measurement.IsOn)
+            {
+                _measurement.End(failure, Journey, _ended);
+                _measurement = default;
+            }
+
             Return();
         }
     }
@@ -95,7 +108,11 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
     void IValueTaskSource.GetResult(short token) => _ = GetResult(token);
 
     /// <summary>On the thread pool: runs what awaits the call.</summary>
-    void IThreadPoolWorkItem.Execute() => _core.SetResult(true);
+    void IThreadPoolWorkItem.Execute()
+    {
+        GiveTicketBack();
+        _core.SetResult(true);
+    }
 
     protected override void Signal()
     {
@@ -119,6 +136,12 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
 
     private static AsyncCall<TResult, TReader> Rent()
     {
+        if (s_atHand is { } atHand)
+        {
+            s_atHand = null;
+            return atHand;
+        }
+
         lock (PoolGuard)
         {
             if (s_pool is { } call)
@@ -136,7 +159,6 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
     private void Return()
     {
         _reader = default;
-        _measurement = default;
         Clear();
         if (!MayBeReused)
         {
@@ -144,6 +166,12 @@ internal sealed class AsyncCall<TResult, TReader> : PendingCall, IValueTaskSourc
         }
 
         _core.Reset();
+        if (s_atHand is null)
+        {
+            s_atHand = this;
+            return;
+        }
+
         lock (PoolGuard)
         {
             if (s_pooled < MostPooled)

@@ -27,6 +27,7 @@ internal sealed class BlockingCall<TResult, TReader> : PendingCall
         s_atHand = null; // what reads the reply may be the application's, and call again
         call.Await(client, ticket, number, cancellationToken);
         call.AwaitSignal();
+        call.GiveTicketBack();
         journey = call.Journey;
         try
         {

@@ -10,6 +10,7 @@ internal abstract class PendingCall
     private bool _isRented;
     private Exception? _failure;
     private NativeClient? _client;
+    private Ticket? _place;
     private ulong _ticket;
     private CancellationToken _cancellationToken;
     private CancellationTokenRegistration _registration;
@@ -32,6 +33,7 @@ internal abstract class PendingCall
     internal void Await(NativeClient client, Ticket ticket, ulong number, CancellationToken cancellationToken)
     {
         _client = client;
+        _place = ticket;
         _ticket = number;
         _cancellationToken = cancellationToken;
         if (cancellationToken.CanBeCanceled)
@@ -55,6 +57,7 @@ internal abstract class PendingCall
     internal void CompleteEarly(in HfReply.Unmanaged fields, byte[]? data, Exception? failure)
     {
         Take(in fields, data, isRented: false, failure);
+        GiveTicketBack();
         SignalEarly();
     }
 
@@ -64,16 +67,14 @@ internal abstract class PendingCall
     /// <summary>Marks the call as complete on its caller's own thread, before anybody can wait for it.</summary>
     protected abstract void SignalEarly();
 
-    private void Take(in HfReply.Unmanaged fields, byte[]? data, bool isRented, Exception? failure)
+    /// <summary>After the completion and before anything of the caller's runs, on that caller's thread.</summary>
+    protected void GiveTicketBack()
     {
-        _fields = fields;
-        _data = data;
-        _isRented = isRented;
-        _failure = failure;
-
-        // Without waiting: a cancellation that is running just keeps this object out of the pool. A call that
-        // nobody awaits leaves nothing behind in the caller's token either.
-        _isCancellationOver = !_cancellationToken.CanBeCanceled || _registration.Unregister();
+        if (_place is { } place)
+        {
+            _place = null;
+            Tickets.GiveBack(place);
+        }
     }
 
     protected TResult Read<TResult, TReader>(ref TReader reader)
@@ -103,6 +104,18 @@ internal abstract class PendingCall
         _client = null;
         _registration = default;
         _cancellationToken = default;
+    }
+
+    private void Take(in HfReply.Unmanaged fields, byte[]? data, bool isRented, Exception? failure)
+    {
+        _fields = fields;
+        _data = data;
+        _isRented = isRented;
+        _failure = failure;
+
+        // Without waiting: a cancellation that is running just keeps this object out of the pool. A call that
+        // nobody awaits leaves nothing behind in the caller's token either.
+        _isCancellationOver = !_cancellationToken.CanBeCanceled || _registration.Unregister();
     }
 
     private void Cancel() => _client?.Cancel(_ticket);

@@ -32,7 +32,7 @@ internal sealed class Ticket
         return Interlocked.CompareExchange(ref _generation, next, generation) == generation;
     }
 
-    /// <summary>Gives a pending ticket its waiter; completes it here if the reply was faster.</summary>
+    /// <summary>Gives a pending ticket its waiter, which gives it back; completes it here if the reply was faster.</summary>
     internal void Attach(PendingCall call)
     {
         if (Interlocked.CompareExchange(ref _waiter, call, null) is null)
@@ -45,7 +45,7 @@ internal sealed class Ticket
         Exception? failure = _earlyFailure;
         _earlyData = null;
         _earlyFailure = null;
-        Free();
+        Volatile.Write(ref _waiter, null);
         call.CompleteEarly(fields, data, failure);
     }
 
@@ -65,20 +65,14 @@ internal sealed class Ticket
             call = Interlocked.CompareExchange(ref _waiter, Early, null) as PendingCall;
             if (call is null)
             {
-                return; // whoever attaches completes and frees
+                return; // whoever attaches completes
             }
 
             _earlyData = null;
             _earlyFailure = null;
         }
 
-        Free();
-        call.Complete(reply, data, isRented, failure);
-    }
-
-    private void Free()
-    {
         Volatile.Write(ref _waiter, null);
-        Tickets.Return(this);
+        call.Complete(reply, data, isRented, failure);
     }
 }

@@ -80,7 +80,22 @@ internal static class Tickets
         CompletedCalls.All.Publish();
     }
 
-    internal static void Return(Ticket ticket)
+    /// <summary>
+    /// Takes back the ticket of a completed request, on the thread that goes on with what waited for it: the request
+    /// which that makes next finds the ticket at hand, and the table's lock is for the others.
+    /// </summary>
+    internal static void GiveBack(Ticket ticket)
+    {
+        if (s_atHand is null && s_keeper is { } keeper)
+        {
+            s_atHand = keeper.Ticket = ticket;
+            return;
+        }
+
+        Return(ticket);
+    }
+
+    private static void Return(Ticket ticket)
     {
         lock (Guard)
         {

@@ -42,7 +42,7 @@ pub(crate) struct PutArguments {
     #[arg(allow_hyphen_values = true)]
     pub(crate) value: OsString,
     /// Time to live: 250ms, 90s, 5m, 1h 30m
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) ttl: Option<Duration>,
     /// Live again for as long as --ttl after each read
     #[arg(long, requires = "ttl")]
@@ -138,7 +138,7 @@ pub(crate) struct IncrArguments {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) maximum: Option<i64>,
     /// Time to live of a counter that is made now
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) ttl: Option<Duration>,
     #[command(flatten)]
     pub(crate) creation: CreationArguments,

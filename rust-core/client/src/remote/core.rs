@@ -54,6 +54,8 @@ pub(super) struct Session {
 
 /// Everything under the lock.
 pub(super) struct Core {
+    /// What the times of sending are counted from.
+    pub(super) began: Instant,
     pub(super) table: Table,
     pub(super) stores: Vec<StoreEntry>,
     pub(super) session: Session,
@@ -114,6 +116,7 @@ pub(super) enum Thread {
 impl Core {
     pub(super) fn new(session: u128) -> Core {
         Core {
+            began: Instant::now(),
             table: Table::default(),
             stores: Vec::new(),
             session: Session {

@@ -176,6 +176,8 @@ impl Core {
         }
         header.store = self.stores[pending.store as usize].id.unwrap_or(0);
         header.timeout_ms = pending.deadline.map_or(0, |deadline| remaining_ms(deadline, now));
+        // Any start does, and wrapping around is expected.
+        header.sent_ms = (now.saturating_duration_since(self.began).as_millis() as u32).max(1);
         if pending.operation.is_change() {
             header.sequence = pending.sequence.map_or(0, |(sequence, _)| sequence);
             header.first_unacknowledged = self.window.first_unacknowledged();

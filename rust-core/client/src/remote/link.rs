@@ -30,12 +30,21 @@ pub(super) async fn run(shared: &Arc<Shared>) {
     // A seed of its own for each process and connection, so that clients that lost one node do not return in step.
     let mut jitter = fastrand::Rng::with_seed(shared.core.lock().session.id as u64);
     let mut next = 0;
-    let mut failures = 0_u32;
+    let (mut failures, mut short_lived) = (0_u32, 0_u32);
     loop {
         match round(shared, next).await {
             Ok((endpoint, connection)) => {
                 failures = 0;
+                let began = Instant::now();
                 next = serve(shared, endpoint, connection).await;
+                if began.elapsed() >= LIVED {
+                    short_lived = 0;
+                    continue;
+                }
+                // Who welcomes and then cuts is no better than who refuses: neither is asked as fast as it answers.
+                let most = backoff(shared.options.timing.backoff, short_lived);
+                short_lived = short_lived.saturating_add(1);
+                sleep(most.mul_f64(jitter.f64())).await;
             }
             Err(refusal) => {
                 let timing = &shared.options.timing;
@@ -53,6 +62,9 @@ pub(super) async fn run(shared: &Arc<Shared>) {
         }
     }
 }
+
+/// A connection that ends earlier has failed, as far as the pause before the next attempt goes.
+const LIVED: Duration = Duration::from_secs(1);
 
 /// Until the first request.
 async fn wanted(shared: &Shared) {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use holdfast_proto::limits::{check_key, check_ttl, check_value, escape_key};
 use holdfast_proto::session::{Operation, ReplyHeader, RequestHeader, flags, outcome_reply};
-use holdfast_proto::{Code, Error, Outcome};
+use holdfast_proto::{Code, Error, Outcome, bytes_text};
 use holdfast_state::{EntryRef, EntryView, StateError};
 
 use super::failure::{Failure, node_error, store_error};
 use super::hooks::Identity;
+use super::outbound::COPIED;
 use super::payload::Payload;
 use super::shared::Shared;
 use super::{batch, many, stores};
@@ -97,7 +98,7 @@ impl Caller {
         if operation == Operation::GetMany
             && let Some(store) = store
         {
-            return many::get_many(store, header, payload);
+            return Ok(self.fits(many::get_many(store, header, payload)?)?);
         }
         let (key, value) = header.key_and_value(payload)?;
         match (operation, store) {
@@ -124,7 +125,7 @@ impl Caller {
             Operation::Get | Operation::Exists => get(store, operation, header, key)?,
             Operation::Count => many::count(store, &header.range(key, value))?.into(),
             Operation::Clear => many::clear(store, &header.range(key, value))?.into(),
-            Operation::Scan => many::scan(store, header, &header.range(key, value))?,
+            Operation::Scan => self.fits(many::scan(store, header, &header.range(key, value))?)?,
             Operation::Stats => many::stats(store).into(),
             _ => self
                 .change(
@@ -137,6 +138,21 @@ impl Caller {
                 )?
                 .into(),
         })
+    }
+
+    /// The answer of a read if the node has room for it beside what it has in flight.
+    fn fits(&self, answer: Answer) -> Result<Answer, Error> {
+        let budget = &self.shared.budget;
+        let bytes = answer.payload.bytes().len() as u64;
+        if bytes <= COPIED as u64 || budget.used().saturating_add(bytes) <= budget.limit() {
+            return Ok(answer);
+        }
+        let message = format!(
+            "the node has {} bytes in flight: an answer of {bytes} more does not fit into {}; ask for less at once",
+            budget.used(),
+            bytes_text(budget.limit())
+        );
+        Err(Error::new(Code::ResourceExhausted, message))
     }
 
     /// Checks a change of one key and makes it; a sequence of 0: nobody will repeat it.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::admission::Reserved;
 use super::connection::Connection;
-use super::inbound::{Input, RETRY_AFTER_MS, WAITING, out_of_place};
+use super::inbound::{Input, RETRY_AFTER_MS, out_of_place, waiting};
 use super::jobs::out_of_time;
 
 /// Payloads in pieces that one connection may have under way, refused ones included.
@@ -173,7 +173,7 @@ impl Connection {
         if operation == Operation::Put && too_large.value_length > too_large.max_value as usize {
             return Err(NotAdmitted::TooLarge(too_large));
         }
-        Ok(self.reserve(WAITING + length as u64)?)
+        Ok(self.reserve(waiting(header, length))?)
     }
 
     pub(super) fn piece(&mut self, frame: &Frame<'_>) -> Result<(), FrameError> {

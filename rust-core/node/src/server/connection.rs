@@ -23,6 +23,7 @@ use super::counters::{Tally, count};
 use super::failure::Failure;
 use super::greeting::Start;
 use super::jobs::{Done, JobState};
+use super::lateness::Lateness;
 use super::link::Link;
 use super::outbound::Outbound;
 use super::sessions::SessionUse;
@@ -34,11 +35,9 @@ use crate::log::Level;
 
 /// Reads in a row before others of the thread get their turn.
 const ROUNDS: u32 = 3;
-/// Replies that may wait on a connection while the node has too much in flight.
-const LEAST_REPLIES: u64 = 16 * 1024;
-/// Small replies that may wait: a client that takes them more slowly than the node makes them has them wait at its own
-/// end, as requests, not here, where each would make the next ones later.
-const SMALL_REPLIES: u64 = 256 * 1024;
+/// Replies in whole frames that may wait: a client that takes them more slowly than the node makes them has them wait at
+/// its own end, as requests, not here, where each would make the next ones later. Values in pieces do not hold others up.
+const WHOLE_REPLIES: u64 = 256 * 1024;
 /// Time for a goodbye to a client that is cut.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// A client of a node that stops comes back after so long, if it knows no other node.
@@ -110,6 +109,7 @@ pub(crate) struct Connection {
     pub(super) jobs: HashMap<u64, Arc<JobState>>,
     pub(super) stores: Stores,
     pub(super) tally: Tally,
+    pub(super) lateness: Lateness,
     charge: Charge,
     /// This pass's time.
     pub(super) now: Instant,
@@ -143,6 +143,7 @@ impl Connection {
             jobs: HashMap::new(),
             stores: Stores::default(),
             tally: Tally::default(),
+            lateness: Lateness::new(now),
             charge: Charge {
                 link: Arc::clone(&link),
                 bytes: 0,
@@ -271,20 +272,14 @@ impl Connection {
     #[inline]
     pub(super) fn may_execute(&self) -> bool {
         let queued = self.out.queued();
-        queued == 0 || (queued <= self.reply_limit() && self.out.small_queued() <= SMALL_REPLIES)
-    }
-
-    fn reply_limit(&self) -> u64 {
-        if self.link.shared.budget.is_over() {
-            LEAST_REPLIES
-        } else {
-            self.limits().reply_bytes
-        }
+        queued == 0 || (queued <= self.link.reply_limit() && self.out.whole_queued() <= WHOLE_REPLIES)
     }
 
     /// Takes what came of requests that ran beside this.
     fn collect(&mut self) -> Result<(), FrameError> {
+        let mut bytes = 0;
         for done in self.link.take_done() {
+            bytes += done.bytes();
             let Done {
                 number,
                 operation,
@@ -301,6 +296,9 @@ impl Connection {
                 Err(Failure::Refused(error)) => self.refuse(number, operation as usize, &error, 0),
                 Err(Failure::Broken(error)) => return Err(error),
             }
+        }
+        if bytes > 0 {
+            self.link.set_queued(self.out.queued(), bytes);
         }
         Ok(())
     }
@@ -340,7 +338,10 @@ impl Connection {
         let polled = Pin::new(&mut self.stream).poll_read(cx, &mut read);
         let length = read.filled().len();
         let received = match polled {
-            Poll::Pending => Ok(false),
+            Poll::Pending => {
+                self.lateness.drained();
+                Ok(false)
+            }
             Poll::Ready(Err(_)) => Err(Ending::Lost),
             Poll::Ready(Ok(())) if length == 0 => {
                 self.heard_all = true;
@@ -358,8 +359,13 @@ impl Connection {
 
     /// Accounts for what a round has done.
     fn settle(&mut self, progress: bool) {
-        self.charge.set(self.out.queued());
+        let queued = self.out.queued();
+        self.charge.set(queued);
         let link = &self.link;
+        link.set_queued(queued, 0);
+        if !self.jobs.is_empty() {
+            link.tell_waiting();
+        }
         let requests = self.tally.flush(&link.shared.counters, link.id);
         if requests > 0 {
             link.requests.fetch_add(requests, Ordering::Relaxed);

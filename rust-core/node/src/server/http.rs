@@ -28,7 +28,7 @@ const MOST_CONNECTIONS: usize = 128;
 /// A request's head must be here within this time, which is also how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A whole request and its answer, however slowly the peer reads.
-const CONNECTION_LIFETIME: Duration = Duration::from_secs(300);
+const CONNECTION_LIFETIME: Duration = Duration::from_secs(30);
 /// Longest head in bytes.
 const MOST_HEAD: usize = 16 * 1024;
 /// What is left to others when the system refuses to accept, for want of descriptors for instance.

@@ -17,6 +17,7 @@ use super::answer::{describe, read_mode};
 use super::connection::Connection;
 use super::failure::{Failure, store_error};
 use super::jobs::{self, Job};
+use super::lateness::is_too_late;
 use super::outbound::COPIED;
 use crate::store::NodeStore;
 
@@ -28,10 +29,15 @@ const FEW_ITEMS: u32 = 64;
 const SHORT: usize = 64 * 1024;
 /// A store of so many bytes is looked through on the connection's task.
 const SMALL_STORE: u64 = 32 * 1024;
-/// What a request that waits takes besides its payload.
-pub(super) const WAITING: u64 = 1024;
+/// What a request that waits takes besides its bytes.
+const WAITING: u64 = 1024;
 /// When to come again with what there was no room for.
 pub(super) const RETRY_AFTER_MS: u32 = 50;
+
+/// What a request takes while it waits, with a payload of so many bytes.
+pub(super) fn waiting(header: &RequestHeader, payload: usize) -> u64 {
+    WAITING + (header.cursor.len() + header.trace_context.len() + payload) as u64
+}
 
 /// A payload, with what was reserved for it.
 pub(super) enum Input<'a> {
@@ -120,6 +126,11 @@ impl Connection {
         }
         let deadline = self.deadline(&header);
         let number = frame.head.number;
+        let waited_ms = self.lateness.waited_ms(header.sent_ms, self.now);
+        if is_too_late(waited_ms, header.timeout_ms) {
+            self.refuse_late(number, &header, waited_ms);
+            return Ok(());
+        }
         match operation_of(&header) {
             Ok(operation) => self.run(number, operation, header, Input::Here(frame.payload), deadline),
             Err(error) => {
@@ -127,6 +138,19 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+
+    #[cold]
+    fn refuse_late(&mut self, number: u64, header: &RequestHeader, waited_ms: u32) {
+        let timeout_ms = header.timeout_ms;
+        let message = format!(
+            "the request had waited {waited_ms} of its {timeout_ms} ms when node '{}' read it: more is asked for than is \
+             done; ask for less at once",
+            self.caller.shared.node().name()
+        );
+        let operation = operation_of(header).map_or(0, |operation| operation as usize);
+        let error = Error::new(Code::ResourceExhausted, message);
+        self.refuse(number, operation, &error, RETRY_AFTER_MS);
     }
 
     pub(super) fn deadline(&self, header: &RequestHeader) -> Option<Instant> {
@@ -221,7 +245,7 @@ impl Connection {
         let (payload, reserved) = match input {
             Input::Whole(bytes, reserved) => (bytes, reserved),
             Input::Here(bytes) => {
-                let reserved = self.reserve(WAITING + bytes.len() as u64)?;
+                let reserved = self.reserve(waiting(&header, bytes.len()))?;
                 (Bytes::copy_from_slice(bytes), reserved)
             }
         };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use bytes::Bytes;
 use holdfast_proto::session::{Operation, RequestHeader};
 use holdfast_proto::{Code, Error, Outcome};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::admission::Reserved;
@@ -20,6 +21,15 @@ pub(crate) struct Done {
     pub(crate) operation: Operation,
     pub(crate) result: Result<Answer, Failure>,
     pub(crate) dedupe_hits: u64,
+}
+
+impl Done {
+    /// Bytes of its reply's payload.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.result
+            .as_ref()
+            .map_or(0, |answer| answer.payload.bytes().len() as u64)
+    }
 }
 
 const WAITING: u8 = 0;
@@ -88,6 +98,14 @@ impl Drop for Unanswered {
     }
 }
 
+/// Waits for a turn among the connection's own, for its peer to take replies, and for a turn among all.
+async fn turn(link: &Link) -> Option<[OwnedSemaphorePermit; 2]> {
+    let own = Arc::clone(&link.turns).acquire_owned().await.ok()?;
+    link.room_for_replies().await;
+    let nodes = Arc::clone(&link.shared.jobs).acquire_owned().await.ok()?;
+    Some([own, nodes])
+}
+
 /// Runs a job as soon as it may.
 pub(crate) fn start(link: &Arc<Link>, job: Job) -> Arc<JobState> {
     let state = Arc::new(JobState::default());
@@ -99,12 +117,12 @@ pub(crate) fn start(link: &Arc<Link>, job: Job) -> Arc<JobState> {
             operation: job.operation,
             answered: false,
         };
-        let turn = Arc::clone(&link.shared.jobs).acquire_owned();
+        let turn = turn(&link);
         let turn = match job.deadline {
-            Some(deadline) => timeout_at(deadline, turn).await,
-            None => Ok(turn.await),
+            Some(deadline) => timeout_at(deadline, turn).await.ok().flatten(),
+            None => turn.await,
         };
-        let Ok(Ok(turn)) = turn else {
+        let Some(turn) = turn else {
             if waiting.leave_waiting(CANCELLED) {
                 unanswered.answer(Err(out_of_time(job.operation).into()), 0);
             } else {
@@ -112,7 +130,7 @@ pub(crate) fn start(link: &Arc<Link>, job: Job) -> Arc<JobState> {
             }
             return;
         };
-        if link.ended.load(Ordering::Acquire) || !waiting.leave_waiting(RUNNING) {
+        if link.has_ended() || !waiting.leave_waiting(RUNNING) {
             unanswered.forget();
             return;
         }
@@ -126,8 +144,9 @@ pub(crate) fn start(link: &Arc<Link>, job: Job) -> Arc<JobState> {
                 &mut dedupe_hits,
             );
             drop(job.reserved);
-            drop(turn);
             unanswered.answer(result, dedupe_hits);
+            // Whose turn is next sees the bytes of this reply.
+            drop(turn);
         });
     });
     state

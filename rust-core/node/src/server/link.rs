@@ -1,16 +1,21 @@
 //! What others see of a connection, and how they reach it.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::admission::ByteBudget;
 use super::jobs::Done;
 use super::shared::{ConnectionInfo, Shared};
+
+/// Replies that may wait on a connection while the node has too much in flight.
+const LEAST_REPLIES: u64 = 16 * 1024;
 
 /// One connection's place in the server. Its own task reads and writes; everybody else comes here.
 pub(crate) struct Link {
@@ -26,7 +31,15 @@ pub(crate) struct Link {
     /// Requests answered, added once for all that were answered in one go.
     pub(crate) requests: AtomicU64,
     /// The connection has ended: what waits for it need not run.
-    pub(crate) ended: AtomicBool,
+    ended: AtomicBool,
+    /// Its requests that may run, or wait for the node's turn, beside it at once: those of others come in between.
+    pub(crate) turns: Arc<Semaphore>,
+    /// Bytes of replies that wait to be written, as the connection's task last saw them.
+    queued: AtomicU64,
+    /// Bytes of replies in `done`.
+    finished: AtomicU64,
+    /// Told when fewer replies wait, and at the end.
+    fewer_replies: Notify,
     /// Told to say goodbye.
     stopping: AtomicBool,
     /// Told to end at once.
@@ -50,6 +63,10 @@ impl Link {
         let limit = shared.options().limits.connection_bytes;
         Link {
             id,
+            turns: Arc::new(Semaphore::new(shared.jobs_at_once())),
+            queued: AtomicU64::new(0),
+            finished: AtomicU64::new(0),
+            fewer_replies: Notify::new(),
             shared,
             peer: peer.address,
             client_name: peer.client_name,
@@ -80,6 +97,7 @@ impl Link {
 
     /// Hands over what came of a request that ran beside the connection.
     pub(crate) fn complete(&self, done: Done) {
+        self.finished.fetch_add(done.bytes(), Ordering::Relaxed);
         self.done.lock().push(done);
         self.has_done.store(true, Ordering::Release);
         self.wake();
@@ -93,6 +111,51 @@ impl Link {
         }
         self.has_done.store(false, Ordering::Release);
         std::mem::take(&mut *self.done.lock())
+    }
+
+    /// Says how many bytes of replies wait, `taken` of them out of what was handed over.
+    #[inline]
+    pub(crate) fn set_queued(&self, bytes: u64, taken: u64) {
+        self.queued.store(bytes, Ordering::Release);
+        if taken > 0 {
+            self.finished.fetch_sub(taken, Ordering::Release);
+        }
+    }
+
+    /// Requests that wait for [`Link::room_for_replies`] look again.
+    pub(crate) fn tell_waiting(&self) {
+        self.fewer_replies.notify_waiters();
+    }
+
+    /// Bytes of replies that may wait.
+    pub(crate) fn reply_limit(&self) -> u64 {
+        if self.shared.budget.is_over() {
+            LEAST_REPLIES
+        } else {
+            self.shared.options().limits.reply_bytes
+        }
+    }
+
+    /// Waits until no more replies wait than may: what a peer does not take is not made.
+    pub(crate) async fn room_for_replies(&self) {
+        loop {
+            let mut fewer = pin!(self.fewer_replies.notified());
+            fewer.as_mut().enable();
+            let waiting = self.queued.load(Ordering::Acquire) + self.finished.load(Ordering::Acquire);
+            if self.has_ended() || waiting <= self.reply_limit() {
+                return;
+            }
+            fewer.await;
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.tell_waiting();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     pub(crate) fn stop(&self) {

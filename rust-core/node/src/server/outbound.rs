@@ -44,6 +44,12 @@ struct Insert {
     to: usize,
 }
 
+impl Insert {
+    fn is_piece(&self) -> bool {
+        self.payload.bytes().len() >= CHUNK_FROM
+    }
+}
+
 /// The frames of one connection that are not written yet.
 #[derive(Default)]
 pub(crate) struct Outbound {
@@ -56,8 +62,8 @@ pub(crate) struct Outbound {
     inserts: VecDeque<Insert>,
     /// Bytes that are not written.
     queued: u64,
-    /// Of these, the payloads of big replies.
-    big_bytes: u64,
+    /// Of these, payloads that go in pieces.
+    in_pieces: u64,
 }
 
 impl Outbound {
@@ -76,10 +82,10 @@ impl Outbound {
         self.queued
     }
 
-    /// Bytes of small frames that wait.
+    /// Bytes that wait in whole frames.
     #[inline]
-    pub(crate) fn small_queued(&self) -> u64 {
-        self.queued - self.big_bytes
+    pub(crate) fn whole_queued(&self) -> u64 {
+        self.queued - self.in_pieces
     }
 
     #[inline]
@@ -115,9 +121,9 @@ impl Outbound {
             head.flags = FrameHead::IN_PIECES;
             header.payload_length = length as u64;
             self.frame(head, &header, &[]);
+            self.in_pieces += length as u64;
         }
         self.queued += length as u64;
-        self.big_bytes += length as u64;
         self.big.push_back(Big {
             number,
             start,
@@ -234,10 +240,12 @@ impl Outbound {
             length -= before;
             if length < insert.to - insert.from {
                 insert.from += length;
-                self.big_bytes -= length as u64;
+                self.in_pieces -= if insert.is_piece() { length as u64 } else { 0 };
                 return;
             }
-            self.big_bytes -= (insert.to - insert.from) as u64;
+            if insert.is_piece() {
+                self.in_pieces -= (insert.to - insert.from) as u64;
+            }
             length -= insert.to - insert.from;
             self.inserts.pop_front();
         }
@@ -369,10 +377,10 @@ mod tests {
                     payload(*length, number as u8),
                 );
             }
-            let sum: usize = lengths.iter().filter(|length| **length > COPIED).sum();
-            assert_eq!(out.queued() - out.small_queued(), sum as u64);
+            let sum: usize = lengths.iter().filter(|length| **length >= CHUNK_FROM).sum();
+            assert_eq!(out.queued() - out.whole_queued(), sum as u64);
             assert_eq!(write_all(&mut out, &mut stream), stream.written.len() as u64);
-            assert_eq!((out.is_empty(), out.small_queued()), (true, 0));
+            assert_eq!((out.is_empty(), out.whole_queued()), (true, 0));
             let (_, whole) = read(&stream.written);
             assert_eq!(whole.len(), lengths.len());
             for (number, bytes) in whole {

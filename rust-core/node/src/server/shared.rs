@@ -59,6 +59,8 @@ pub struct Shared {
     pub(crate) sessions: Sessions,
     /// Long operations at once.
     pub(crate) jobs: Arc<Semaphore>,
+    /// Of these, at most so many of one connection.
+    jobs_at_once: usize,
     links: Mutex<BTreeMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
     connections: AtomicU32,
@@ -78,6 +80,7 @@ impl Shared {
             counters: Counters::default(),
             sessions: Sessions::new(options.limits.session_lifetime),
             jobs: Arc::new(Semaphore::new(processors.max(2))),
+            jobs_at_once: (processors / 2).max(2),
             links: Mutex::default(),
             next_link: AtomicU64::new(0),
             connections: AtomicU32::new(0),
@@ -107,6 +110,11 @@ impl Shared {
     /// Memory that the process can hope for, in bytes.
     pub(crate) fn available(&self) -> u64 {
         self.available
+    }
+
+    /// Long operations of one connection at once.
+    pub(crate) fn jobs_at_once(&self) -> usize {
+        self.jobs_at_once
     }
 
     /// The sums of all counters.
@@ -241,7 +249,7 @@ pub(crate) struct Listed(Arc<Link>);
 impl Drop for Listed {
     fn drop(&mut self) {
         let Listed(link) = self;
-        link.ended.store(true, Ordering::Release);
+        link.end();
         let mut links = link.shared.links.lock();
         links.remove(&link.id);
         link.shared.open.send_replace(links.len());

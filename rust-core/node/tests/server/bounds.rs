@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use holdfast_proto::Code;
-use holdfast_proto::session::{Operation, StoreClass};
+use holdfast_proto::session::{Operation, RequestHeader, StoreClass};
 
-use crate::peer::{Heard, Peer, Served, request, split};
+use crate::peer::{Heard, Peer, Served, items, now, request, split};
 
 const MIB: u64 = 1 << 20;
 
@@ -99,6 +99,52 @@ fn a_client_that_does_not_read_is_not_read_from_and_is_cut() {
     served.wait_until("it is gone", |shared| {
         shared.connection_count() == 1 && shared.bytes_in_flight() == 0
     });
+}
+
+/// Asks for the same 100 KB 100 times, which runs beside the connection.
+fn ask_for_much(peer: &mut Peer, store: u32) -> u64 {
+    let keys = vec![(request(Operation::Get, 0), b"k".as_slice(), [].as_slice()); 100];
+    let header = RequestHeader {
+        items: 100,
+        ..request(Operation::GetMany, store)
+    };
+    peer.send(header, &[], &items(&keys))
+}
+
+#[test]
+fn long_requests_of_a_client_that_does_not_read_wait_until_it_does() {
+    let served = Served::with(|options| options.limits.reply_bytes = MIB);
+    let mut peer = Peer::connect(&served, 1);
+    let store = peer.open("s", StoreClass::Cache);
+    peer.put(store, b"k", &vec![7; 100_000]);
+    let numbers: Vec<u64> = (0..20).map(|_| ask_for_much(&mut peer, store)).collect();
+    // Each answer has 10 MB: those of the requests that ran at once, and what was already there.
+    let most = 10 * MIB * (2 + std::thread::available_parallelism().map_or(2, usize::from) as u64);
+    let mut other = Peer::connect(&served, 2);
+    let started = now();
+    while started.elapsed() < Duration::from_millis(300) {
+        assert!(served.shared().bytes_in_flight() <= most);
+        assert!(other.get(store, b"k").is_some());
+    }
+    for number in numbers {
+        assert_eq!(peer.wait(number).ok().header.items, 100);
+        assert!(served.shared().bytes_in_flight() <= most);
+    }
+}
+
+#[test]
+fn an_answer_for_which_the_node_has_no_room_is_refused() {
+    let served = Served::with(|options| options.limits.node_bytes = MIB);
+    let mut peer = Peer::connect(&served, 1);
+    let store = peer.open("s", StoreClass::Cache);
+    peer.put(store, b"k", &vec![7; 100_000]);
+    let number = ask_for_much(&mut peer, store);
+    assert!(
+        peer.wait(number)
+            .refused(Code::ResourceExhausted)
+            .contains("does not fit into")
+    );
+    assert!(peer.get(store, b"k").is_some());
 }
 
 #[test]

@@ -246,6 +246,7 @@ fn with_every_field() -> Content {
         cursor: bytes("cursor"),
         definition: Some(definition()),
         payload_length: 26,
+        sent_ms: 27,
     };
     Content::Request(
         FrameHead::new(FrameKind::Request, u64::MAX),

@@ -71,7 +71,8 @@ pub(super) async fn offer(node: SocketAddr, offer: Offer) -> Measured {
 struct Connection {
     stream: TcpStream,
     offer: Offer,
-    request: Vec<u8>,
+    header: RequestHeader,
+    keys: Vec<u8>,
     began: Instant,
     /// When each request was written, by its number.
     sent: Vec<Instant>,
@@ -105,7 +106,8 @@ impl Connection {
         Connection {
             stream,
             offer,
-            request: frame_of(FrameHead::new(FrameKind::Request, 0), &header, &keys),
+            header,
+            keys,
             began: Instant::now(),
             sent: Vec::new(),
             answered: 0,
@@ -149,14 +151,16 @@ impl Connection {
 
     fn write(&mut self) {
         let wanted = self.wanted();
-        let room = MOST_AT_ONCE.saturating_sub(self.unwritten.len()) / self.request.len();
+        self.header.sent_ms = self.began.elapsed().as_millis() as u32 + 1;
+        let mut request = frame_of(FrameHead::new(FrameKind::Request, 0), &self.header, &self.keys);
+        let room = MOST_AT_ONCE.saturating_sub(self.unwritten.len()) / request.len();
         let sending = wanted.min(room as u64);
         self.measured.not_sent += wanted - sending;
         let now = Instant::now();
         for _ in 0..sending {
             let number = self.sent.len() as u64;
-            self.request[NUMBER].copy_from_slice(&number.to_le_bytes());
-            self.unwritten.extend_from_slice(&self.request);
+            request[NUMBER].copy_from_slice(&number.to_le_bytes());
+            self.unwritten.extend_from_slice(&request);
             self.sent.push(now);
         }
         while !self.unwritten.is_empty() {
