@@ -4,7 +4,9 @@ mod commands;
 mod connection;
 mod serve;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsStr;
+
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use commands::{
     BenchArguments, ClearArguments, CountArguments, DeleteArguments, GetArguments, IncrArguments,
@@ -90,10 +92,26 @@ pub(crate) enum Command {
     Bench(BenchArguments),
 }
 
+/// The command line as it is parsed: a variable of the environment that is empty counts as unset, but for the token,
+/// whose absence nobody should learn from an open server.
+pub(crate) fn command() -> clap::Command {
+    without_empty_variables(Cli::command())
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| {
+        name != "HOLDFAST_TOKEN" && std::env::var_os(name).is_some_and(|value| value.is_empty())
+    };
+    command
+        .mut_args(|argument| match argument.get_env() {
+            Some(name) if is_empty(name) => argument.env(None::<&'static str>),
+            _ => argument,
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

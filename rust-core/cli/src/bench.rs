@@ -48,9 +48,10 @@ pub(crate) async fn run(arguments: &BenchArguments, printer: &mut Printer) -> Re
         }
     }
     match measured.first_error {
-        // Some requests that failed are a result; when none succeeded there is none.
+        None => Ok(Exit::Done),
+        // When none succeeded there is no result; some are one, which a script must not take for a clean one.
         Some(error) if measured.latency.is_empty() => Err(error.into()),
-        _ => Ok(Exit::Done),
+        Some(_) => Ok(Exit::Unavailable),
     }
 }
 

@@ -18,14 +18,17 @@ mod value;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use crate::args::{Cli, Command};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::from_arg_matches_mut(&mut args::command().get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.format(&mut args::command()).exit(),
+    };
     let format = cli.output;
     let exit = match run(cli) {
         Ok(exit) => exit,

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::io::{self, Read};
 
+use holdfast_proto::{Code, Error};
+
 use crate::exit::Failure;
 
 /// Bytes of an argument, as the shell gave them.
@@ -21,9 +23,9 @@ pub(crate) fn read(argument: &OsStr) -> Result<Vec<u8>, Failure> {
     io::stdin().lock().take(most + 1).read_to_end(&mut value)?;
     if value.len() as u64 > most {
         let most = holdfast_proto::bytes_text(most);
-        return Err(Failure::usage(format!(
-            "the value on standard input has more than {most}, the most that any store accepts"
-        )));
+        let message =
+            format!("the value on standard input has more than {most}, the most that any store accepts");
+        return Err(Error::new(Code::ValueTooLarge, message).into());
     }
     Ok(value)
 }

@@ -236,3 +236,28 @@ async fn big_requests_that_are_given_up_half_way_leave_nothing_behind() {
     client.put(b"after", b"1", None).await.unwrap();
     assert_eq!(client.get(b"after").await.unwrap().as_deref(), Some(&b"1"[..]));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_big_values_at_once_than_the_node_takes_from_a_connection_wait_their_turn() {
+    let server = serve_at("127.0.0.1:0", |options| {
+        options.limits.connection_bytes = 4 << 20;
+    })
+    .await;
+    let client = client(options(&[server.local_addr()]));
+    let puts: Vec<_> = (0..32)
+        .map(|number| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let key = format!("big:{number}");
+                let value = vec![number as u8; 1 << 20];
+                client
+                    .call(operation(Operation::Put), key.as_bytes(), &value)
+                    .await
+                    .map(drop)
+            })
+        })
+        .collect();
+    for put in puts {
+        timeout(PATIENCE, put).await.unwrap().unwrap().unwrap();
+    }
+}

@@ -59,7 +59,7 @@ pub const MAX_PAYLOAD: usize = 2 * holdfast_state::MAX_BATCH;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The first bytes are no session's.
-    #[error("the peer does not speak Holdfast's session protocol (its first bytes are {0:02x?})")]
+    #[error("the peer does not speak Holdfast's session protocol (its first bytes are {first})", first = first_bytes(.0))]
     NotASession([u8; 4]),
     /// There is no frame of this kind.
     #[error("there is no frame of kind {0}")]
@@ -120,4 +120,12 @@ pub enum FrameError {
         /// Where it came, in words.
         place: &'static str,
     },
+}
+
+/// Text as text, anything else in hexadecimal.
+fn first_bytes(bytes: &[u8; 4]) -> String {
+    match str::from_utf8(bytes) {
+        Ok(text) if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) => format!("'{text}'"),
+        _ => format!("{bytes:02x?}"),
+    }
 }

@@ -132,15 +132,16 @@ impl Effective {
     }
 
     fn check_together(&self) -> Result<(), Failure> {
-        for (needs, needed) in [
-            ("tls-certificate", "tls-key"),
-            ("tls-key", "tls-certificate"),
-            ("tls-client-ca", "tls-certificate"),
-        ] {
+        for (needs, needed) in [("tls-certificate", "tls-key"), ("tls-key", "tls-certificate")] {
             if self.get(needs).is_some() && self.get(needed).is_none() {
                 let message = format!("setting '{needs}' is given without '{needed}': give both or none");
                 return Err(Error::new(Code::InvalidSetting, message).into());
             }
+        }
+        if self.get("tls-client-ca").is_some() && self.get("tls-certificate").is_none() {
+            let message = "setting 'tls-client-ca' is given without 'tls-certificate' and 'tls-key': clients are \
+                           asked for certificates over TLS, for which the node needs a certificate of its own";
+            return Err(Error::new(Code::InvalidSetting, message).into());
         }
         Ok(())
     }

@@ -5,4 +5,5 @@ mod observe;
 mod protect;
 mod stop;
 mod support;
+mod target;
 mod verbs;

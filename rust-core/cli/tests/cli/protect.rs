@@ -80,6 +80,10 @@ fn over_tls_every_command_works_and_in_the_clear_none_does() {
     ] {
         let ran = run(server.command(command).args(flags).args(["--timeout", "1s"]));
         assert_eq!(ran.code, 3, "{command:?} {flags:?}: {ran:?}");
+        if command[0] == "get" {
+            let why = if flags.is_empty() { "TLS" } else { "'tls-ca'" };
+            assert!(ran.err.contains(why), "{flags:?}: {ran:?}");
+        }
     }
 }
 
@@ -113,10 +117,10 @@ fn with_an_authority_for_clients_only_its_certificates_get_in() {
     let identity = ["--tls-certificate", &mine, "--tls-key", &my_key];
     assert_eq!(ask(&["put", "k", "v"], &identity), 0);
     assert_eq!(ask(&["health"], &identity), 0);
-    assert_eq!(ask(&["get", "k"], &[]), 3);
+    assert_eq!(ask(&["get", "k"], &[]), 5);
     assert_eq!(ask(&["health"], &[]), 3);
     let identity = ["--tls-certificate", &foreign, "--tls-key", &foreign_key];
-    assert_eq!(ask(&["get", "k"], &identity), 3);
+    assert_eq!(ask(&["get", "k"], &identity), 5);
     assert_eq!(ask(&["health"], &identity), 3);
 }
 

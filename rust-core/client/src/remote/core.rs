@@ -27,6 +27,8 @@ pub(super) struct Up {
     pub(super) server: u32,
     /// Changes that may be unacknowledged.
     pub(super) window: usize,
+    /// Bytes of payloads in pieces that the node takes from one connection at once.
+    pub(super) most_large: usize,
     /// For the calling thread's own writes; with TLS there are none.
     pub(super) writer: Option<Arc<OwnedWriteHalf>>,
     /// The node said Goodbye: nothing more goes to it.
@@ -62,6 +64,8 @@ pub(super) struct Core {
     pub(super) window: Window,
     /// Slots of changes for which the window has no room yet, with their order.
     pub(super) held: VecDeque<(usize, u64)>,
+    /// The same of payloads in pieces for which the node has no room yet.
+    pub(super) held_large: VecDeque<(usize, u64)>,
     pub(super) up: Option<Up>,
     /// Frames for the connection.
     pub(super) outbox: BytesMut,
@@ -126,6 +130,7 @@ impl Core {
             },
             window: Window::default(),
             held: VecDeque::new(),
+            held_large: VecDeque::new(),
             up: None,
             outbox: BytesMut::new(),
             outbox_start: 0,

@@ -20,6 +20,7 @@ impl Core {
         let slot = self.table.insert(pending);
         let length: usize = payload.iter().map(|part| part.len()).sum();
         let large = (length >= CHUNK_FROM).then(|| Bytes::from(payload.concat()));
+        self.table.get_mut(slot).large_length = large.as_ref().map_or(0, Bytes::len);
         match self.obstacle(slot, &header) {
             None => self.send(slot, header, payload, large, now),
             Some(stage) => {
@@ -105,7 +106,11 @@ impl Core {
         self.table.set_stage(slot, stage);
         if stage == Stage::Held {
             let order = self.table.get(slot).order;
-            self.held.push_back((slot, order));
+            if self.has_no_room(slot) {
+                self.held_large.push_back((slot, order));
+            } else {
+                self.held.push_back((slot, order));
+            }
         }
     }
 
@@ -124,8 +129,13 @@ impl Core {
             self.open(store);
             return Some(Stage::Opening);
         }
+        if self.has_no_room(slot) {
+            return Some(Stage::Held);
+        }
         let pending = self.table.get_mut(slot);
-        if !operation.is_change() || operation == Operation::AdvanceClock || pending.sequence.is_some() {
+        // A clear that is made twice may remove what others have put in between: it is sent once.
+        let once = matches!(operation, Operation::AdvanceClock | Operation::Clear);
+        if !operation.is_change() || once || pending.sequence.is_some() {
             return None;
         }
         let count = pending.sequence_count();
@@ -142,6 +152,30 @@ impl Core {
                 None
             }
             None => Some(Stage::Held),
+        }
+    }
+
+    /// Whether a payload in pieces is more than the node would take beside those that it has.
+    fn has_no_room(&self, slot: usize) -> bool {
+        let Some(up) = &self.up else { return false };
+        let (length, under_way) = (self.table.get(slot).large_length, self.table.large_under_way());
+        length > 0 && under_way > 0 && under_way + length > up.most_large
+    }
+
+    /// Payloads in pieces that waited for room.
+    pub(super) fn dispatch_large(&mut self, now: Instant) {
+        while let Some(&(slot, order)) = self.held_large.front() {
+            let held = self
+                .table
+                .live(slot, order)
+                .is_some_and(|pending| pending.stage == Stage::Held);
+            if held && (self.up.is_none() || self.has_no_room(slot)) {
+                return;
+            }
+            self.held_large.pop_front();
+            if held {
+                self.dispatch(slot, now);
+            }
         }
     }
 

@@ -100,6 +100,7 @@ impl Core {
         }
         self.in_flight = 0;
         self.held.clear();
+        self.held_large.clear();
         self.large.clear();
         self.outbox.clear();
         self.outbox_start = 0;

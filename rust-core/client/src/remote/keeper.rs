@@ -42,6 +42,7 @@ fn look(shared: &Shared) -> (Option<Instant>, bool) {
     let mut core = shared.core.lock();
     core.expire(now, &shared.options);
     core.dispatch_held(now);
+    core.dispatch_large(now);
     core.keeper_wakes = core.earliest;
     let waker = if core.outbox.is_empty() {
         None

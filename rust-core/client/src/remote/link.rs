@@ -154,6 +154,7 @@ fn begin(shared: &Shared, endpoint: usize, connection: &Connection) {
         epoch: welcome.epoch,
         server: endpoint as u32 + 1,
         window: (welcome.dedupe_window as usize).max(1),
+        most_large: most_large(welcome),
         writer: connection.transport.writer(),
         draining: false,
         last_number: 0,
@@ -178,6 +179,19 @@ fn begin(shared: &Shared, endpoint: usize, connection: &Connection) {
         welcome.node, welcome.epoch
     );
     shared.log.line(LogLevel::Information, &text);
+}
+
+/// What a node that says nothing of it takes.
+const CONNECTION_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Three quarters of what a connection may have in flight: the rest is for small requests and for answers.
+fn most_large(welcome: &Welcome) -> usize {
+    let bytes = welcome
+        .limits
+        .as_ref()
+        .map_or(0, |limits| limits.connection_bytes);
+    let bytes = if bytes == 0 { CONNECTION_BYTES } else { bytes };
+    usize::try_from(bytes / 4 * 3).unwrap_or(usize::MAX)
 }
 
 fn resume(core: &mut super::core::Core, welcome: &Welcome, address: &str, now: Instant) {

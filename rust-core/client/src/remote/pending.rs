@@ -48,6 +48,8 @@ pub(super) struct Pending {
     pub(super) header_length: usize,
     /// A payload that goes in pieces.
     pub(super) large: Option<Bytes>,
+    /// Its length; 0: there is none.
+    pub(super) large_length: usize,
     /// First sequence number and how many, from the first sending on.
     pub(super) sequence: Option<(u64, u32)>,
     /// The node's epoch at the first sending.
@@ -71,6 +73,7 @@ impl Pending {
             copy: Vec::new(),
             header_length: 0,
             large: None,
+            large_length: 0,
             sequence: None,
             epoch: 0,
             was_sent: false,
@@ -121,6 +124,8 @@ pub(super) struct Table {
     by_ticket: HashTable<u32>,
     spare: Vec<Vec<u8>>,
     bytes: usize,
+    /// Of payloads in pieces whose requests are sent.
+    large_under_way: usize,
     next_order: u64,
 }
 
@@ -169,11 +174,14 @@ impl Table {
 
     /// Sets the stage; on the wire a request is found by its number.
     pub(super) fn set_stage(&mut self, slot: usize, stage: Stage) {
+        let large = self.slots[slot].large_length;
         let before = std::mem::replace(&mut self.slots[slot].stage, stage);
         if let Stage::Sent { number, .. } = before {
+            self.large_under_way -= large;
             self.forget_number(slot, number);
         }
         if let Stage::Sent { number, .. } = stage {
+            self.large_under_way += large;
             let slots = &self.slots;
             self.by_number
                 .insert_unique(hash(number), slot as u32, |&slot| number_hash_of(slots, slot));
@@ -214,6 +222,7 @@ impl Table {
         let mut pending = self.slots.remove(slot);
         self.bytes -= pending.bytes();
         if let Stage::Sent { number, .. } = pending.stage {
+            self.large_under_way -= pending.large_length;
             self.forget_number(slot, number);
         }
         if let Owner::Client(client, ticket) = &pending.owner
@@ -253,6 +262,11 @@ impl Table {
     /// Bytes of all of them.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of payloads in pieces whose requests are sent and not answered.
+    pub(super) fn large_under_way(&self) -> usize {
+        self.large_under_way
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,12 +1,13 @@
 //! TLS to a node.
 
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
 use holdfast_proto::session::ALPN;
 use holdfast_proto::{Code, Error};
 use rustls::client::WebPkiServerVerifier;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
@@ -44,7 +45,94 @@ pub(super) async fn connect(
     TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
-        .map_err(|error| passing(format!("TLS: {error}")))
+        .map_err(|error| refusal(&error).unwrap_or_else(|| passing(no_handshake(&error))))
+}
+
+/// What certificates are at fault for: it stays until somebody changes one, on this side or on the other.
+pub(super) fn refusal(error: &io::Error) -> Option<Failed> {
+    let error = match inner(error)? {
+        rustls::Error::AlertReceived(alert) if names_a_certificate(*alert) => Error::new(
+            Code::Unauthenticated,
+            format!(
+                "the node does not accept this client's certificate, or misses one ({alert:?}): \
+                 'tls-certificate' and 'tls-key' name it"
+            ),
+        ),
+        rustls::Error::InvalidCertificate(reason) => {
+            let remedy = match reason {
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                    "'tls-server-name' says which name it must have"
+                }
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    "the node needs a new one"
+                }
+                _ => "'tls-ca' names the authorities to trust",
+            };
+            Error::new(
+                Code::Unavailable,
+                format!("the node's certificate is not trusted ({reason}): {remedy}"),
+            )
+        }
+        _ => return None,
+    };
+    Some(Failed { error, lasting: true })
+}
+
+fn names_a_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+    )
+}
+
+/// Who does not answer a handshake with one may not speak TLS at all.
+fn no_handshake(error: &io::Error) -> String {
+    let plain = match inner(error) {
+        Some(reason) => matches!(reason, rustls::Error::InvalidMessage(_)),
+        None => matches!(
+            error.kind(),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+        ),
+    };
+    let hint = if plain {
+        ": the node may speak without TLS (holdfast:// instead of holdfasts://, no --tls), or this is not its \
+         port for sessions (7861)"
+    } else {
+        ""
+    };
+    format!("TLS: {error}{hint}")
+}
+
+fn inner(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Why rustls does not show this certificate.
+fn not_shown(error: &rustls::Error, certificate: &Path) -> Error {
+    match error {
+        rustls::Error::InvalidCertificate(reason) => {
+            // Only its text tells this from other certificates that cannot be used.
+            let remedy = if format!("{reason:?}").contains("UnsupportedCertVersion") {
+                "it is not X.509 v3 (openssl makes v1 without extensions: sign it with -extfile or -copy_extensions)"
+                    .to_owned()
+            } else {
+                reason.to_string()
+            };
+            let shown = certificate.display();
+            refused(
+                "tls-certificate",
+                &format!("names {shown}, which cannot be used: {remedy}"),
+            )
+        }
+        _ => refused("tls-key", &format!("does not go with tls-certificate: {error}")),
+    }
 }
 
 fn config(options: &TlsOptions) -> Result<ClientConfig, Error> {
@@ -74,7 +162,7 @@ fn config(options: &TlsOptions) -> Result<ClientConfig, Error> {
             })?;
             builder
                 .with_client_auth_cert(chain, key)
-                .map_err(|error| refused("tls-key", &format!("does not go with tls-certificate: {error}")))?
+                .map_err(|error| not_shown(&error, certificate))?
         }
         (Some(_), None) => return Err(refused("tls-key", "is missing: tls-certificate needs it")),
         (None, Some(_)) => return Err(refused("tls-certificate", "is missing: tls-key needs it")),

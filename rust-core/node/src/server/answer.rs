@@ -174,6 +174,10 @@ impl Caller {
             store.change(&change)
         } else {
             let session = self.session.as_ref().ok_or_else(no_session)?;
+            let gives_back = header.has(flags::RETURN_PREVIOUS);
+            if gives_back {
+                self.room_to_keep(session, header.first_unacknowledged)?;
+            }
             let numbers = ChangeNumbers {
                 sequence,
                 first_unacknowledged: header.first_unacknowledged,
@@ -182,6 +186,16 @@ impl Caller {
                 .change_once(&change, session, numbers)
                 .map(|(outcome, repeated)| {
                     *dedupe_hits += u64::from(repeated);
+                    if let holdfast_state::Outcome::Changed {
+                        previous: Some(entry),
+                        ..
+                    } = &outcome
+                        && !repeated
+                    {
+                        let bytes = entry.value().len() as u64;
+                        self.shared.sessions.kept.take(bytes);
+                        session.keep(sequence, bytes);
+                    }
                     outcome
                 })
         };
@@ -190,6 +204,22 @@ impl Caller {
             Ok(outcome) => outcome_reply(outcome),
             Err(failed) => Err(store_error(store, failed)),
         }
+    }
+
+    /// A retry must get the former value again: it is kept until the client says that it has it.
+    fn room_to_keep(&self, session: &NodeSession, first_unacknowledged: u64) -> Result<(), Error> {
+        let kept = &self.shared.sessions.kept;
+        kept.give(session.acknowledge(first_unacknowledged));
+        if !kept.is_over() {
+            return Ok(());
+        }
+        let message = format!(
+            "the node keeps {} bytes of former values for clients that have not said that they got them: at most {}; \
+             come again, or do not ask for the former value",
+            kept.used(),
+            bytes_text(kept.limit())
+        );
+        Err(Error::new(Code::ResourceExhausted, message))
     }
 
     fn ping(&self) -> Answer {

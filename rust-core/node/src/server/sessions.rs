@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
+use super::admission::ByteBudget;
 use super::shared::Shared;
 use crate::Node;
 use crate::session::NodeSession;
@@ -42,13 +43,16 @@ struct Table {
 
 /// The sessions of a node.
 pub(crate) struct Sessions {
+    /// Values that remembered outcomes keep for retries: of changes that give the former value back.
+    pub(crate) kept: ByteBudget,
     table: Mutex<Table>,
     lifetime: Duration,
 }
 
 impl Sessions {
-    pub(crate) fn new(lifetime: Duration) -> Self {
+    pub(crate) fn new(lifetime: Duration, most_kept: u64) -> Self {
         Self {
+            kept: ByteBudget::new(most_kept),
             table: Mutex::default(),
             lifetime,
         }
@@ -64,7 +68,7 @@ impl Sessions {
         let mut table = self.table.lock();
         let known = table.records.contains_key(&id);
         if !known && table.records.len() >= MOST {
-            table.forget(shared.node(), |_| true).then_some(())?;
+            table.forget(shared.node(), &self.kept, |_| true).then_some(())?;
         }
         let record = table.records.entry(id).or_insert_with(|| Record {
             session: Arc::new(NodeSession::new(id)),
@@ -102,7 +106,7 @@ impl Sessions {
         while self
             .table
             .lock()
-            .forget(node, |left| now - left.at >= self.lifetime)
+            .forget(node, &self.kept, |left| now - left.at >= self.lifetime)
         {}
     }
 }
@@ -110,7 +114,7 @@ impl Sessions {
 impl Table {
     /// Ends the session that has been without a connection for longest, if `is_over` says so. Its groups forget it before
     /// anybody can come back under its id.
-    fn forget(&mut self, node: &Node, is_over: impl Fn(&Left) -> bool) -> bool {
+    fn forget(&mut self, node: &Node, kept: &ByteBudget, is_over: impl Fn(&Left) -> bool) -> bool {
         while let Some(left) = self.left.front() {
             let is_gone = |record: &Record| record.connections == 0 && record.left == left.number;
             let gone = self.records.get(&left.id).is_some_and(is_gone);
@@ -122,6 +126,7 @@ impl Table {
             if gone {
                 if let Some(record) = self.records.remove(&id) {
                     node.close_session(&record.session);
+                    kept.give(record.session.forget_kept());
                 }
                 return true;
             }

@@ -78,7 +78,10 @@ impl Shared {
             budget: ByteBudget::new(options.limits.node_bytes(node.memory_limit())),
             available: MemoryFacts::read().limit(),
             counters: Counters::default(),
-            sessions: Sessions::new(options.limits.session_lifetime),
+            sessions: Sessions::new(
+                options.limits.session_lifetime,
+                options.limits.node_bytes(node.memory_limit()),
+            ),
             jobs: Arc::new(Semaphore::new(processors.max(2))),
             jobs_at_once: (processors / 2).max(2),
             links: Mutex::default(),

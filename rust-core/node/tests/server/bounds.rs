@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use holdfast_proto::Code;
-use holdfast_proto::session::{Operation, RequestHeader, StoreClass};
+use holdfast_proto::session::{Operation, RequestHeader, StoreClass, flags};
 
 use crate::peer::{Heard, Peer, Served, items, now, request, split};
 
@@ -186,4 +186,32 @@ fn a_client_that_is_silent_for_too_long_is_told_so_and_one_that_pings_is_kept() 
     });
     assert_eq!((goodbye.code, goodbye.reconnect), (Code::Timeout.number(), true));
     pinging.call(request(Operation::Ping, 0), &[], &[]).ok();
+}
+
+#[test]
+fn former_values_that_are_kept_for_retries_are_bounded_over_all_sessions() {
+    let served = Served::with(|options| options.limits.node_bytes = MIB);
+    let giving_back = |store, sequence, first_unacknowledged| RequestHeader {
+        flags: flags::RETURN_PREVIOUS,
+        sequence,
+        first_unacknowledged,
+        ..request(Operation::Put, store)
+    };
+    let value = vec![7; 200_000];
+    let mut sessions: Vec<Peer> = (1..=3).map(|session| Peer::connect(&served, session)).collect();
+    let mut refused = 0;
+    let store = sessions[0].open("s", StoreClass::Cache);
+    for peer in &mut sessions {
+        for sequence in 1..=6 {
+            let reply = peer.call(giving_back(store, sequence, 1), b"key", &value);
+            if reply.header.code != 0 {
+                assert!(reply.refused(Code::ResourceExhausted).contains("former values"));
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "1 MiB holds five or six of them, not seventeen");
+    // Whoever says what it has seen, or asks for no former value, goes on.
+    sessions[2].put(store, b"key", b"small");
+    sessions[0].call(giving_back(store, 7, 7), b"key", &value).ok();
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use holdfast_proto::session::{
-    FrameHead, FrameKind, Goodbye, Hello, Preamble, Welcome, agreed_version, encode_frame, hello, id_bytes,
-    parse_frame,
+    FrameError, FrameHead, FrameKind, Goodbye, Hello, Preamble, Welcome, agreed_version, encode_frame, hello,
+    id_bytes, parse_frame,
 };
 use holdfast_proto::{Code, Error};
 use socket2::SockRef;
@@ -88,15 +88,21 @@ async fn session(shared: &Shared, endpoint: &Endpoint, stream: TcpStream) -> Res
             .map(|stream| Transport::Tls(Box::new(stream)))?,
     };
     let greeting = greeting(shared);
-    write_all(&mut transport, &greeting).await.map_err(broken_off)?;
     let mut read = ReadBuffer::new();
+    if let Err(error) = write_all(&mut transport, &greeting).await {
+        // Why the node hung up may lie in what it sent before.
+        return Err(match more(&mut transport, &mut read).await {
+            Err(refused) if refused.lasting => refused,
+            _ => broken_off(&transport, error),
+        });
+    }
     let preamble = loop {
         if let Some(preamble) = read.unread().first_chunk::<{ Preamble::LENGTH }>() {
             break *preamble;
         }
         more(&mut transport, &mut read).await?;
     };
-    let preamble = Preamble::decode(preamble).map_err(|error| passing(error.to_string()))?;
+    let preamble = Preamble::decode(preamble).map_err(|error| passing(no_session(&error)))?;
     read.consume(Preamble::LENGTH);
     if let Err(message) = agreed_version(preamble) {
         return Err(Failed {
@@ -170,20 +176,50 @@ async fn write_all(transport: &mut Transport, mut bytes: &[u8]) -> io::Result<()
 }
 
 async fn more(transport: &mut Transport, read: &mut ReadBuffer) -> Result<(), Failed> {
-    let length = poll_fn(|context| transport.poll_read(context, read.room()))
-        .await
-        .map_err(broken_off)?;
+    let length = poll_fn(|context| transport.poll_read(context, read.room())).await;
+    let length = match length {
+        Ok(length) => length,
+        Err(error) => return Err(broken_off(transport, error)),
+    };
     if length == 0 {
-        return Err(passing(
-            "the node closed the connection without a word".to_owned(),
-        ));
+        let hint = hint(transport);
+        return Err(passing(format!(
+            "the node closed the connection without a word{hint}"
+        )));
     }
     read.filled(length);
     Ok(())
 }
 
-fn broken_off(error: io::Error) -> Failed {
-    passing(format!("the connection broke off: {error}"))
+/// In TLS 1.3 a node says only here that it does not accept the client's certificate.
+fn broken_off(transport: &Transport, error: io::Error) -> Failed {
+    if let Some(refused) = tls::refusal(&error) {
+        return refused;
+    }
+    let hint = hint(transport);
+    passing(format!("the connection broke off: {error}{hint}"))
+}
+
+/// What a node that hangs up before its first byte may want.
+fn hint(transport: &Transport) -> &'static str {
+    match transport {
+        Transport::Plain { .. } => ": it may speak TLS only (holdfasts:// or --tls)",
+        Transport::Tls(_) => "",
+    }
+}
+
+/// Who answers when it is not a session.
+fn no_session(error: &FrameError) -> String {
+    match error {
+        FrameError::NotASession([b'H', b'T', b'T', b'P']) => {
+            format!("{error}: that is the node's HTTP port (7862): sessions are on 7861")
+        }
+        // An alert or a handshake record.
+        FrameError::NotASession([0x15 | 0x16, 3, ..]) => {
+            format!("{error}: it speaks TLS (holdfasts:// or --tls)")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// Something that may be otherwise the next time.

@@ -235,6 +235,9 @@ impl Receiver {
         if !core.held.is_empty() {
             core.dispatch_held(now);
         }
+        if !core.held_large.is_empty() {
+            core.dispatch_large(now);
+        }
         (core.up.as_ref().map_or(0, |up| up.server), result)
     }
 }
