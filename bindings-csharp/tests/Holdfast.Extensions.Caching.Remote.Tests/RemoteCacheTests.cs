@@ -80,6 +80,34 @@ public sealed class RemoteCacheTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_cache_whose_store_was_made_with_other_settings_is_unhealthy_though_its_node_answers(bool shared)
+    {
+        using var node = ServeProcess.Start();
+        await using var maker = await HoldfastClient.ConnectAsync($"holdfast://{node.Address}/cache?timeout=30s&class=cache&max-memory=16MiB");
+        var connectionString = $"holdfast://{node.Address}/other?timeout=30s";
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddHoldfast(options => options.ConnectionString = connectionString);
+        services.AddHoldfastDistributedCache(options =>
+        {
+            options.ConnectionString = shared ? null : $"holdfast://{node.Address}/cache?timeout=30s";
+            options.StoreName = shared ? "cache" : null;
+            options.MaxMemory = "32MiB";
+        });
+        services.AddHealthChecks()
+            .AddHoldfast(timeout: TimeSpan.FromSeconds(30))
+            .AddHoldfastDistributedCache(timeout: TimeSpan.FromSeconds(30));
+        await using var provider = services.BuildServiceProvider();
+
+        var report = await provider.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+        Assert.Equal(HealthStatus.Healthy, report.Entries["holdfast"].Status);
+        var cache = report.Entries["holdfast-cache"];
+        Assert.Equal((HealthStatus.Unhealthy, "StoreConflict"), (cache.Status, cache.Data["code"]));
+    }
+
     [Fact]
     public async Task A_get_into_a_buffer_allocates_next_to_nothing_and_a_set_too()
     {

@@ -154,7 +154,7 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
             OpenStore opened = client.Opened;
             if (opened.Native.IsRemote)
             {
-                await opened.ConnectAsync(cancellationToken).ConfigureAwait(false);
+                await opened.ConnectAsync(timeoutMs: 0, cancellationToken).ConfigureAwait(false);
             }
 
             return client;
@@ -220,7 +220,12 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
         _isView || _connection is null ? default : new ValueTask(_connection.Close());
 
     /// <summary>Waits until a node serves the store, which makes its class known.</summary>
-    internal ValueTask ConnectStoreAsync(CancellationToken cancellationToken) => Opened.ConnectAsync(cancellationToken);
+    internal ValueTask ConnectStoreAsync(CancellationToken cancellationToken) => Opened.ConnectAsync(timeoutMs: 0, cancellationToken);
+
+    /// <summary>As the other one, within a time; a test double has no store to wait for.</summary>
+    internal ValueTask ConnectStoreAsync(TimeSpan timeout, CancellationToken cancellationToken) => _link is null
+        ? default
+        : Opened.ConnectAsync(new RequestOptions { Timeout = timeout }.TimeoutMs, cancellationToken);
 
     private static InvalidOperationException NotConnected() =>
         new("This HoldfastClient has no connection: it is a test double whose member was not overridden.");

@@ -165,6 +165,9 @@ internal sealed class ConnectionStates(ILogger? logger)
             case HoldfastConnectionState.Connected:
                 ClientLog.ConnectedTo(logger, change.NodeName, change.Endpoint);
                 break;
+            case HoldfastConnectionState.Disconnected when change.Endpoint is null:
+                ClientLog.Refused(logger, change.Reason); // there was no connection to lose
+                break;
             case HoldfastConnectionState.Disconnected:
                 ClientLog.ConnectionLost(logger, change.Endpoint, change.Reason);
                 break;

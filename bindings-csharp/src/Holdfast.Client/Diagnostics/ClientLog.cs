@@ -32,6 +32,9 @@ internal static partial class ClientLog
     [LoggerMessage(8, LogLevel.Error, "A handler of ConnectionStateChanged failed.")]
     internal static partial void HandlerFailed(ILogger logger, Exception error);
 
+    [LoggerMessage(9, LogLevel.Warning, "No node accepts this client, trying again: {Reason}")]
+    internal static partial void Refused(ILogger logger, string? reason);
+
     [LoggerMessage(
         EventId = 100,
         Level = LogLevel.Warning,

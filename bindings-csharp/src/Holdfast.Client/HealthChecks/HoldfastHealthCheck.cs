@@ -1,24 +1,31 @@
+using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Holdfast;
 
 /// <summary>
-/// Pings the node that a client talks to. What went wrong is in the result's data: the error's code and where the node
+/// Pings the node that a client talks to, and has it open the client's store. What went wrong is in the result's data: the error's code and where the node
 /// was sought. Nothing in it is secret.
 /// </summary>
 internal sealed class HoldfastHealthCheck(Func<HoldfastClient> client, TimeSpan timeout) : IHealthCheck
 {
     internal static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>What opening the store gets at least: 0 would stand for the client's own timeout.</summary>
+    private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(1);
+
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(context);
         HoldfastClient? asked = null;
+        long started = Stopwatch.GetTimestamp();
         try
         {
             asked = client();
             HoldfastPing ping = await asked.PingAsync(new RequestOptions { Timeout = timeout }, cancellationToken).ConfigureAwait(false);
+            TimeSpan left = timeout - Stopwatch.GetElapsedTime(started);
+            await asked.ConnectStoreAsync(left > LeastTime ? left : LeastTime, cancellationToken).ConfigureAwait(false);
             return HealthCheckResult.Healthy(
                 string.Create(CultureInfo.InvariantCulture, $"Node '{ping.NodeName}' answered in {ping.RoundTrip.TotalMilliseconds:0.###} ms."),
                 DataOf(ping));

@@ -7,7 +7,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class HoldfastHealthChecksBuilderExtensions
 {
     /// <summary>
-    /// Checks that the node of a registered client answers a ping. A failed check has the error's code and the endpoints
+    /// Checks that the node of a registered client answers a ping and serves the client's store: one that does not exist
+    /// or was made with other settings fails the check. A failed check has the error's code and the endpoints
     /// in its data, under <c>code</c> and <c>endpoint</c>; one that passed has <c>node</c>, <c>endpoint</c>,
     /// <c>roundTripMs</c> and <c>epoch</c>.
     /// </summary>
@@ -18,7 +19,7 @@ public static class HoldfastHealthChecksBuilderExtensions
     /// </param>
     /// <param name="failureStatus">What a failed check reports; unhealthy when null.</param>
     /// <param name="tags">The check's tags.</param>
-    /// <param name="timeout">How long the node may take to answer; 2 seconds when null.</param>
+    /// <param name="timeout">How long all of it may take; 2 seconds when null.</param>
     /// <returns><paramref name="builder"/>.</returns>
     public static IHealthChecksBuilder AddHoldfast(
         this IHealthChecksBuilder builder,

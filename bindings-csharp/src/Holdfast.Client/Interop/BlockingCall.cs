@@ -7,11 +7,17 @@ namespace Holdfast.Interop;
 internal sealed class BlockingCall<TResult, TReader> : PendingCall
     where TReader : struct, IReplyReader<TResult>
 {
+    private const int Awaited = 0;
+    private const int Completed = 1;
+    private const int Abandoned = 2;
+
     [ThreadStatic]
     private static BlockingCall<TResult, TReader>? s_atHand;
 
     private readonly object _gate = new();
-    private bool _isComplete;
+
+    // Changes by comparing and exchanging: a waiter that is interrupted has no lock.
+    private int _state = Awaited;
 
     internal override bool KeepsArray => TReader.KeepsArray;
 
@@ -26,7 +32,16 @@ internal sealed class BlockingCall<TResult, TReader> : PendingCall
         BlockingCall<TResult, TReader> call = s_atHand ?? new BlockingCall<TResult, TReader>();
         s_atHand = null; // what reads the reply may be the application's, and call again
         call.Await(client, ticket, number, cancellationToken);
-        call.AwaitSignal();
+        try
+        {
+            call.AwaitSignal();
+        }
+        catch
+        {
+            call.Abandon();
+            throw;
+        }
+
         call.GiveTicketBack();
         journey = call.Journey;
         try
@@ -47,23 +62,46 @@ internal sealed class BlockingCall<TResult, TReader> : PendingCall
     {
         lock (_gate)
         {
-            _isComplete = true;
-            Monitor.Pulse(_gate);
+            if (Interlocked.CompareExchange(ref _state, Completed, Awaited) == Awaited)
+            {
+                Monitor.Pulse(_gate);
+                return;
+            }
         }
+
+        Free();
     }
 
-    protected override void SignalEarly() => _isComplete = true;
+    protected override void SignalEarly() => _state = Completed;
 
     private void AwaitSignal()
     {
         lock (_gate)
         {
-            while (!_isComplete)
+            while (Volatile.Read(ref _state) != Completed)
             {
                 Monitor.Wait(_gate);
             }
 
-            _isComplete = false;
+            _state = Awaited;
         }
+    }
+
+    /// <summary>
+    /// The waiting thread was interrupted: the completion, which comes in any case, gives the ticket back then. This
+    /// object is not used again.
+    /// </summary>
+    private void Abandon()
+    {
+        if (Interlocked.CompareExchange(ref _state, Abandoned, Awaited) == Completed)
+        {
+            Free();
+        }
+    }
+
+    private void Free()
+    {
+        GiveTicketBack();
+        Clear();
     }
 }

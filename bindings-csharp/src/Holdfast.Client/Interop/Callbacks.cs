@@ -151,6 +151,13 @@ internal static unsafe class Callbacks
             TimeSpan left = SilencingTime - Stopwatch.GetElapsedTime(started);
             thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
+
+        // Whoever waits, or calls from a handler of this event that comes later, would keep the process for ever.
+        Tickets.EndAll();
+        foreach (Registration registration in Live.Values)
+        {
+            registration.SetClosed();
+        }
     }
 
     private static void Leave(AssemblyLoadContext context)
@@ -158,12 +165,6 @@ internal static unsafe class Callbacks
         Silence(null, EventArgs.Empty);
         AppDomain.CurrentDomain.ProcessExit -= Silence;
         context.Unloading -= Leave;
-        Tickets.EndAll();
-        foreach (Registration registration in Live.Values)
-        {
-            registration.SetClosed();
-        }
-
         Telemetry.Stop();
     }
 

@@ -12,6 +12,9 @@ internal static class NativeLog
 {
     private const int Bound = 1024;
 
+    /// <summary>How the source of a client's lines begins; those of a node do with <c>node</c>.</summary>
+    private const string ClientSource = "client";
+
     private static readonly Lock Guard = new();
     private static readonly Dictionary<ILoggerFactory, (ILogger Logger, int Clients)> Loggers = [];
     private static Channel<NativeLine>? s_lines;
@@ -60,7 +63,8 @@ internal static class NativeLog
         ChannelWriter<NativeLine>? writer = Volatile.Read(ref s_lines)?.Writer;
         foreach (ref readonly HfLogLine.Unmanaged line in lines)
         {
-            var taken = new NativeLine(LevelOf(line.level), Text(line.source, line.source_length), Text(line.message, line.message_length));
+            string source = Text(line.source, line.source_length);
+            var taken = new NativeLine(LevelOf(line.level, source), source, Text(line.message, line.message_length));
             Interlocked.Add(ref s_dropped, (int)line.dropped);
             if (writer is null || !writer.TryWrite(taken))
             {
@@ -125,6 +129,18 @@ internal static class NativeLog
         {
         }
 #pragma warning restore CA1031
+    }
+
+    /// <summary>
+    /// A client's lines below errors tell of connections made and lost, which <see cref="ConnectionStates"/> logs at
+    /// their levels; here they are details.
+    /// </summary>
+    private static LogLevel LevelOf(uint level, string source)
+    {
+        LogLevel own = LevelOf(level);
+        return own is LogLevel.Information or LogLevel.Warning && source.StartsWith(ClientSource, StringComparison.Ordinal)
+            ? LogLevel.Debug
+            : own;
     }
 
     private static LogLevel LevelOf(uint level) => level switch

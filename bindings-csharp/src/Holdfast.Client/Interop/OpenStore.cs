@@ -57,10 +57,10 @@ internal sealed class OpenStore
         return new OpenStore(native, opened.Id, opened.FullName, opened.StoreClass, hasEmbeddedSpans);
     }
 
-    /// <summary>Waits until a node serves the store, which tells its class.</summary>
-    internal async ValueTask ConnectAsync(CancellationToken cancellationToken)
+    /// <summary>Waits until a node serves the store, which tells its class; 0 ms: for the client's time to connect.</summary>
+    internal async ValueTask ConnectAsync(uint timeoutMs, CancellationToken cancellationToken)
     {
-        Opened opened = await StartConnect(cancellationToken).ConfigureAwait(false);
+        Opened opened = await StartConnect(timeoutMs, cancellationToken).ConfigureAwait(false);
         if (opened.StoreClass is { } known)
         {
             Volatile.Write(ref _class, (int)known);
@@ -110,10 +110,11 @@ internal sealed class OpenStore
     }
 
     /// <summary>Not measured: it is no operation of the application's.</summary>
-    private ValueTask<Opened> StartConnect(CancellationToken cancellationToken)
+    private ValueTask<Opened> StartConnect(uint timeoutMs, CancellationToken cancellationToken)
     {
         var operation = new Operation { Op = Op.Connect };
         operation.Request.store = _id;
+        operation.Request.timeout_ms = timeoutMs;
         var reader = default(OpenedReader);
         Measurement none = default;
         return Native.CallAsync<Opened, OpenedReader>(ref operation, ref reader, in none, cancellationToken);

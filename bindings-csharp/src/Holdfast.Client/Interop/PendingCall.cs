@@ -44,6 +44,7 @@ internal abstract class PendingCall
         }
 
         ticket.Attach(this);
+        Tickets.EndIfAllHave(number);
     }
 
     /// <summary>Takes the reply, once, in the native callback, and wakes who waits.</summary>

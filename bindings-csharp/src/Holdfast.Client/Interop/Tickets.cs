@@ -15,10 +15,12 @@ internal static class Tickets
     private static ThreadTicket? s_keeper;
 
     private static readonly Lock Guard = new();
+    private static readonly Lock Ending = new();
     private static readonly Stack<Ticket> Free = new();
     private static Ticket?[] s_table = new Ticket?[64];
     private static uint s_count;
     private static long s_strays;
+    private static bool s_haveEnded;
 
     /// <summary>Completions that named no pending ticket: none, unless native code breaks its promise.</summary>
     internal static long Strays => Volatile.Read(ref s_strays);
@@ -65,19 +67,57 @@ internal static class Tickets
         }
     }
 
-    /// <summary>Ends what is pending after native code was silenced: no completion comes for it any more.</summary>
+    /// <summary>
+    /// Ends what is pending after native code was silenced, and from now on whatever becomes pending: no completion
+    /// comes for it any more.
+    /// </summary>
     internal static void EndAll()
     {
-        foreach (Ticket? ticket in Volatile.Read(ref s_table))
+        lock (Ending)
         {
-            if (ticket is { IsAwaited: true })
+            Volatile.Write(ref s_haveEnded, true);
+            Interlocked.MemoryBarrier(); // a waiter is seen here, or sees that all have ended
+            foreach (Ticket? ticket in Volatile.Read(ref s_table))
             {
-                var closed = new HfReply.Unmanaged { ticket = ticket.Number, status = (uint)Status.Closed };
-                Complete(in closed);
+                if (ticket is not null)
+                {
+                    // Before it is looked at: one that is completed in between has another number.
+                    ulong number = ticket.Number;
+                    if (ticket.IsAwaited)
+                    {
+                        End(number);
+                    }
+                }
             }
         }
 
         CompletedCalls.All.Publish();
+    }
+
+    /// <summary>Ends a pending request, which has its waiter, at once if all have ended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void EndIfAllHave(ulong number)
+    {
+        if (Volatile.Read(ref s_haveEnded))
+        {
+            EndLate(number);
+        }
+    }
+
+    private static void EndLate(ulong number)
+    {
+        lock (Ending)
+        {
+            End(number);
+        }
+
+        CompletedCalls.All.Publish();
+    }
+
+    private static void End(ulong number)
+    {
+        var closed = new HfReply.Unmanaged { ticket = number, status = (uint)Status.Closed };
+        Complete(in closed);
     }
 
     /// <summary>

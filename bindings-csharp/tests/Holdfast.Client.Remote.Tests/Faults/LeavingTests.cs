@@ -27,6 +27,27 @@ public class LeavingTests
     }
 
     [Fact]
+    public async Task a_call_from_a_handler_of_the_exit_that_comes_after_the_clients_own_ends_at_once()
+    {
+        using ServeProcess node = ServeProcess.Start();
+        using Process child = RemoteChildProcess.Start("call-while-exiting", TestNode.Of(node));
+        try
+        {
+            Assert.Equal("connected", await child.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)));
+            node.Suspend();
+            await child.StandardInput.WriteLineAsync();
+            string output = await child.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.Equal(["closed", "closed", "closed", "left"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            await child.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.Equal(0, child.ExitCode);
+        }
+        finally
+        {
+            child.Kill();
+        }
+    }
+
+    [Fact]
     public async Task a_client_that_nobody_holds_is_collected_though_its_connection_is_open_and_its_events_refer_to_it()
     {
         using ServeProcess node = ServeProcess.Start();

@@ -44,7 +44,24 @@ public class HealthCheckTests
         Assert.InRange(slow.Duration, TimeSpan.Zero, Nodes.Slack);
     }
 
-    private static ServiceProvider Services(ServeProcess node, Action<IHealthChecksBuilder> add)
+    [Fact]
+    public async Task a_store_that_was_made_with_other_settings_is_unhealthy_though_its_node_answers()
+    {
+        using ServeProcess node = ServeProcess.Start("--token", "hunter2");
+        await using HoldfastClient maker = Nodes.ClientOf(node, static options =>
+        {
+            options.Token = "hunter2";
+            options.MaxMemory = "16MiB";
+        });
+        maker.Put("k", 1);
+        await using ServiceProvider services = Services(
+            node, static builder => builder.AddHoldfast(timeout: TimeSpan.FromSeconds(30)), static options => options.MaxMemory = "32MiB");
+        HealthReportEntry conflict = await CheckAsync(services, "holdfast");
+        Assert.Equal((HealthStatus.Unhealthy, "StoreConflict", node.Address), (conflict.Status, conflict.Data["code"], conflict.Data["endpoint"]));
+        Assert.Equal("StoreConflict", (await CheckAsync(services, "holdfast")).Data["code"]);
+    }
+
+    private static ServiceProvider Services(ServeProcess node, Action<IHealthChecksBuilder> add, Action<HoldfastOptions>? configure = null)
     {
         var services = new ServiceCollection();
         services.AddLogging();
@@ -53,6 +70,7 @@ public class HealthCheckTests
             options.ConnectionString = $"holdfast://{node.Address}/tests";
             options.Token = "hunter2";
             options.Timeout = TimeSpan.FromSeconds(30);
+            configure?.Invoke(options);
         });
         add(services.AddHealthChecks());
         return services.BuildServiceProvider();

@@ -7,12 +7,27 @@ public static class RemoteChildProcess
 {
     public static int Main(string[] arguments)
     {
-        if (arguments is not ["exit-with-calls-in-flight", var connectionString])
+        switch (arguments)
         {
-            Console.Error.WriteLine("This is a test assembly; run it with `dotnet test`.");
-            return 64;
+            case ["exit-with-calls-in-flight", var connectionString]:
+                return ExitWithCallsInFlight(connectionString);
+            case ["call-while-exiting", var connectionString]:
+                return CallWhileExiting(connectionString);
+            default:
+                Console.Error.WriteLine("This is a test assembly; run it with `dotnet test`.");
+                return 64;
         }
+    }
 
+    internal static Process Start(params string[] arguments) =>
+        Process.Start(new ProcessStartInfo("dotnet", [typeof(RemoteChildProcess).Assembly.Location, .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+
+    private static int ExitWithCallsInFlight(string connectionString)
+    {
         HoldfastClient client = HoldfastClient.Create(new HoldfastClientOptions { ConnectionString = connectionString });
         client.Put("k", 1);
         Console.WriteLine("connected");
@@ -27,10 +42,33 @@ public static class RemoteChildProcess
         return 0;
     }
 
-    internal static Process Start(params string[] arguments) =>
-        Process.Start(new ProcessStartInfo("dotnet", [typeof(RemoteChildProcess).Assembly.Location, .. arguments])
+    /// <summary>Calls, and closes, from a handler that was registered later than the client's own.</summary>
+    private static int CallWhileExiting(string connectionString)
+    {
+        HoldfastClient client = HoldfastClient.Create(new HoldfastClientOptions { ConnectionString = connectionString });
+        client.Put("k", 1);
+        Console.WriteLine("connected");
+        Console.ReadLine();
+        Task<int> pending = Task.Run(() => client.GetAsync<int>("pending").AsTask());
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        })!;
+            foreach (Func<Task> call in (Func<Task>[])[
+                () => pending, () => Task.FromResult(client.Get<int>("k")), () => client.GetAsync<int>("k").AsTask()])
+            {
+                try
+                {
+                    call().GetAwaiter().GetResult();
+                    Console.WriteLine("answered");
+                }
+                catch (ObjectDisposedException)
+                {
+                    Console.WriteLine("closed");
+                }
+            }
+
+            client.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            Console.WriteLine("left");
+        };
+        return 0;
+    }
 }

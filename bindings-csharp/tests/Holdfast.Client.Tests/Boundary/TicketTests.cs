@@ -80,6 +80,35 @@ public class TicketTests
         Assert.InRange(Tickets.Made, made, made + 200);
     }
 
+    [Fact]
+    public async Task the_tickets_of_waits_that_were_interrupted_come_back_with_their_completions()
+    {
+        async Task RoundAsync()
+        {
+            await using var echo = new Echo();
+            _ = echo.Call(EchoMode.Deferred, "k");
+            for (int index = 0; index < 100; index++)
+            {
+                Exception? thrown = null;
+                var thread = new Thread(() => thrown = Record.Exception(() => echo.Call(EchoMode.Hold, "k")));
+                thread.Start();
+                await Eventually.IsTrueAsync(() => (thread.ThreadState & System.Threading.ThreadState.WaitSleepJoin) != 0, "the thread waits");
+                thread.Interrupt();
+                thread.Join();
+                Assert.IsType<ThreadInterruptedException>(thrown);
+            }
+        }
+
+        await RoundAsync();
+        long made = Tickets.Made;
+        for (int round = 0; round < 5; round++)
+        {
+            await RoundAsync();
+        }
+
+        Assert.InRange(Tickets.Made, made, made + 200);
+    }
+
     private sealed class Waiter : PendingCall
     {
         internal int Signals { get; private set; }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 using Holdfast.Interop;
 using Microsoft.Extensions.Logging;
@@ -11,7 +10,7 @@ public class LogTests
     [Fact]
     public async Task the_client_logs_its_connection()
     {
-        using var recorded = new Recorded();
+        using var recorded = new RecordedLog();
         await using (await TestNode.ConnectAsync(options: new HoldfastClientOptions { LoggerFactory = recorded }))
         {
             await Eventually.IsTrueAsync(
@@ -25,7 +24,7 @@ public class LogTests
     [Fact]
     public async Task native_lines_reach_the_loggers_of_live_clients_with_their_source_and_level()
     {
-        using var recorded = new Recorded();
+        using var recorded = new RecordedLog();
         HoldfastClient client = await TestNode.ConnectAsync(options: new HoldfastClientOptions { LoggerFactory = recorded });
         Take(3, "node alpha", "the line", 0);
         await Eventually.IsTrueAsync(() => recorded.Lines.Any(line => line.Contains("[node alpha] the line", StringComparison.Ordinal)), "the line is logged");
@@ -42,7 +41,7 @@ public class LogTests
     [Fact]
     public async Task a_logger_that_throws_does_not_silence_the_others()
     {
-        using var recorded = new Recorded();
+        using var recorded = new RecordedLog();
         using var failing = new Failing();
         await using HoldfastClient one = await TestNode.ConnectAsync(options: new HoldfastClientOptions { LoggerFactory = failing });
         await using HoldfastClient other = await TestNode.ConnectAsync(options: new HoldfastClientOptions { LoggerFactory = recorded });
@@ -94,32 +93,6 @@ public class LogTests
             {
                 throw new InvalidOperationException("this logger fails");
             }
-        }
-    }
-
-    private sealed class Recorded : ILoggerFactory
-    {
-        internal ConcurrentQueue<string> Lines { get; } = new();
-
-        public void AddProvider(ILoggerProvider provider)
-        {
-        }
-
-        public ILogger CreateLogger(string categoryName) => new Logger(categoryName, Lines);
-
-        public void Dispose()
-        {
-        }
-
-        private sealed class Logger(string category, ConcurrentQueue<string> lines) : ILogger
-        {
-            public IDisposable? BeginScope<TState>(TState state)
-                where TState : notnull => null;
-
-            public bool IsEnabled(LogLevel logLevel) => true;
-
-            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-                lines.Enqueue($"{logLevel} {category}: {formatter(state, exception)}");
         }
     }
 }
