@@ -92,8 +92,8 @@ pub(crate) enum Command {
     Bench(BenchArguments),
 }
 
-/// The command line as it is parsed: a variable of the environment that is empty counts as unset, but for the token,
-/// whose absence nobody should learn from an open server.
+/// The command line as it is parsed: a variable of the environment that is empty counts as unset, but for the token:
+/// a server that was meant to have one must not start without.
 pub(crate) fn command() -> clap::Command {
     without_empty_variables(Cli::command())
 }

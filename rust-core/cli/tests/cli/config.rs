@@ -171,3 +171,13 @@ fn nothing_is_served_beyond_loopback_in_the_clear_unless_told_so() {
     let insecure = crate::support::Serve::start(&["--insecure"]);
     assert_eq!(insecure.run(&["health"]).code, 0);
 }
+
+#[test]
+fn an_authority_for_clients_without_a_certificate_is_told_what_is_missing() {
+    let ran = serve(&["--tls-client-ca", "clients.pem"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(
+        ran.err.contains("'tls-certificate'") && ran.err.contains("'tls-key'"),
+        "{ran:?}"
+    );
+}

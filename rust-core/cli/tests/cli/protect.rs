@@ -141,3 +141,38 @@ fn a_server_with_a_token_answers_only_those_who_bring_it_but_tells_everybody_its
     assert_eq!(server.run(&["health"]).code, 0);
     assert_eq!(server.get("/readyz").0, 200);
 }
+
+/// A certificate of X.509 version 1, as openssl signs requests without extensions. It is read before its key is.
+const VERSION_1: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBFjCBvQIUHDTEZYYMdD2pc6Zniydbdl5qGgswCgYIKoZIzj0EAwIwDTELMAkG
+A1UEAwwCdjEwIBcNMjYxMTIzMDgzNzU2WhgPMjEyNjEwMzAwODM3NTZaMA0xCzAJ
+BgNVBAMMAnYxMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEt+8ReJoWfDs1Dwt+
+0HJK6Ue4UNoRB2m2JzYucxF3ABWofyB8t4XCoQKok4MEyW5Y/3oYGit4u3u0ux3e
+HzOSiDAKBggqhkjOPQQDAgNIADBFAiEAtttYl3nEMKyARrpPUBMaS89OhsNV28dB
+jHemwZFJzHkCIEG/j9U02ZP4ZwH//lKDjAg7lwNfmS/rqiV+y/FrkGIv
+-----END CERTIFICATE-----
+";
+
+#[test]
+fn a_certificate_of_version_1_is_named_with_what_it_has_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text_of(&folder.path().join(name));
+    fs::write(path("v1.pem"), VERSION_1).unwrap();
+    fs::write(path("v1.key"), KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let authority = Authority::new();
+    let server = Serve::start(&[]);
+    let ran = run(server.command(&["get", "k"]).args([
+        "--tls-ca",
+        &text_of(&authority.file),
+        "--tls-certificate",
+        &path("v1.pem"),
+        "--tls-key",
+        &path("v1.key"),
+    ]));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(
+        ran.err.contains("'tls-certificate'") && ran.err.contains("X.509 v3"),
+        "{ran:?}"
+    );
+}

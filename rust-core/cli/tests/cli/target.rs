@@ -47,7 +47,10 @@ fn flags_that_contradict_each_other_are_not_accepted() {
     ] {
         let ran = run(holdfast(&["get", "k"]).args(flags));
         assert_eq!(ran.code, 2, "{flags:?}: {ran:?}");
-        assert!(ran.err.contains("--url") || ran.err.contains("--tls=off"), "{ran:?}");
+        assert!(
+            ran.err.contains("--url") || ran.err.contains("--tls=off"),
+            "{ran:?}"
+        );
     }
 }
 
@@ -65,11 +68,15 @@ fn an_empty_variable_is_none_but_an_empty_token_is_an_error() {
         "HOLDFAST_TLS_SERVER_NAME",
         "HOLDFAST_OUTPUT",
     ];
-    let ran = run(server.command(&["ping", "--count", "1"]).envs(empty.map(|name| (name, ""))));
+    let ran = run(server
+        .command(&["ping", "--count", "1"])
+        .envs(empty.map(|name| (name, ""))));
     assert_eq!(ran.code, 0, "{ran:?}");
     let settings = run(holdfast(&["serve", "--print-config"]).env("HOLDFAST_LISTEN", ""));
     assert_eq!(settings.code, 0, "{settings:?}");
-    let ran = run(server.command(&["ping", "--count", "1"]).env("HOLDFAST_TOKEN", ""));
+    let ran = run(server
+        .command(&["ping", "--count", "1"])
+        .env("HOLDFAST_TOKEN", ""));
     assert_eq!(ran.code, 2, "{ran:?}");
 }
 

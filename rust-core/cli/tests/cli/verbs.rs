@@ -232,3 +232,33 @@ fn a_short_benchmark_counts_its_requests_and_shows_latencies() {
     let connections = server.run(&["connections", "--output", "json"]).json();
     assert_eq!(connections, json!({"connections": []}));
 }
+
+#[test]
+fn a_benchmark_with_failed_requests_does_not_end_as_a_clean_one() {
+    let server = Serve::start(&["--memory-limit", "64MiB"]);
+    let flags = [
+        "--requests",
+        "40",
+        "--in-flight",
+        "2",
+        "--read-share",
+        "0.5",
+        "--no-preload",
+        "--value-size",
+        "16MiB",
+    ];
+    let ran = run(server.command(&["bench"]).args(flags).args(["--output", "json"]));
+    let report = ran.json();
+    assert!(
+        ran.code == 3 && report["errors"].as_u64() > Some(0) && report["requests"].as_u64() > Some(0),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_value_on_standard_input_that_no_store_accepts_is_rejected() {
+    let server = Serve::start(&[]);
+    let value = vec![b'v'; 16 * 1024 * 1024 + 1];
+    let ran = run_with(&mut server.command(&["put", "k", "-"]), &value);
+    assert_eq!(ran.code, 6, "{ran:?}");
+}

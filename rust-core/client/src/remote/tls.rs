@@ -88,6 +88,8 @@ fn names_a_certificate(alert: AlertDescription) -> bool {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
+            // An authority of the same name signed it with another key.
+            | AlertDescription::DecryptError
             | AlertDescription::AccessDenied
     )
 }
