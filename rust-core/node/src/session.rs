@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use holdfast_replication::GroupFailed;
 use holdfast_state::SessionHandle;
+#[cfg(feature = "server")]
 use parking_lot::Mutex;
 
 use crate::node::GROUPS;
@@ -18,6 +19,7 @@ pub struct ChangeNumbers {
 }
 
 /// Values that outcomes keep.
+#[cfg(feature = "server")]
 #[derive(Debug, Default)]
 struct Kept {
     bytes: u64,
@@ -30,6 +32,7 @@ struct Kept {
 pub struct NodeSession {
     id: u128,
     groups: [OnceLock<SessionHandle>; GROUPS],
+    #[cfg(feature = "server")]
     kept: Mutex<Kept>,
 }
 
@@ -40,6 +43,7 @@ impl NodeSession {
         Self {
             id,
             groups: [const { OnceLock::new() }; GROUPS],
+            #[cfg(feature = "server")]
             kept: Mutex::default(),
         }
     }
