@@ -105,6 +105,10 @@ impl Caller {
             (Operation::Ping, _) => Ok(self.ping()),
             (Operation::OpenStore, _) => Ok(stores::open(&self.shared, &self.identity, header, key)?.into()),
             (Operation::AdvanceClock, _) => Ok(self.advance_clock(header)?.into()),
+            (Operation::ClusterMap, _) => Err(Failure::new(
+                Code::Unsupported,
+                "this node belongs to no cluster: it has everything itself",
+            )),
             (_, Some(store)) => self.in_store(operation, store, header, (key, value), dedupe_hits),
             (_, None) => Err(Failure::new(
                 Code::InvalidArgument,

@@ -287,7 +287,11 @@ impl Connection {
 fn needs_store(operation: Operation) -> bool {
     !matches!(
         operation,
-        Operation::OpenStore | Operation::AdvanceClock | Operation::Ping | Operation::Unspecified
+        Operation::OpenStore
+            | Operation::AdvanceClock
+            | Operation::Ping
+            | Operation::ClusterMap
+            | Operation::Unspecified
     )
 }
 
