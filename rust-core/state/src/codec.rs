@@ -1,4 +1,4 @@
-//! Bytes of snapshots: little endian, lengths before contents, checked on the way back.
+//! Bytes of snapshots and log entries: little endian, lengths before contents, checked on the way back.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -37,6 +37,31 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    pub(crate) fn with_capacity(bytes: usize) -> Writer {
+        Writer {
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
+    /// Goes on behind `bytes`.
+    pub(crate) fn behind(bytes: Vec<u8>) -> Writer {
+        Writer { bytes }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Overwrites a number that was written at this place before it was known.
+    pub(crate) fn set_u32(&mut self, place: usize, value: u32) {
+        self.bytes[place..place + size_of::<u32>()].copy_from_slice(&value.to_le_bytes());
+    }
+
+    /// All bytes, without a checksum.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     pub(crate) fn u8(&mut self, value: u8) {
         self.bytes.push(value);
     }
@@ -112,6 +137,16 @@ impl<'a> Reader<'a> {
         Ok(Reader {
             rest: &content[size_of::<u16>()..],
         })
+    }
+
+    /// Bytes without format and checksum, a part of something that had them.
+    pub(crate) fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { rest: bytes }
+    }
+
+    /// What is still to be read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], SnapshotError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::command::TouchedEntry;
+use crate::chosen::{TouchedEntry, Touches};
 use crate::event::{EventKind, EventSink};
 use crate::hash::Slot;
 use crate::limits::{ENTRIES_PER_LOCK, LOOKS_PER_LOCK};
@@ -144,17 +144,17 @@ impl Machine {
     }
 
     /// Logs accesses. An entry that was changed since is left as it is.
-    pub(crate) fn touch(&self, store: &Store, touches: &[TouchedEntry]) -> Outcome {
+    pub(crate) fn touch(&self, store: &Store, touches: Touches<'_>) -> Outcome {
         let version = self.next_revision();
         let mut count = 0;
-        for touched in touches {
-            let entry = &touched.entry;
-            let guard = store.write(store.shard_index(store.slot_of(entry)));
-            if let Some(id) = guard.map.find_id(entry.hash(), entry.key())
-                && guard.map.entry(id).version() == entry.version()
-                && !guard.map.is_cleared(entry)
+        for (touched, access_at) in touches.iter() {
+            let place = store.place(touched.key);
+            let guard = store.write(store.shard_index(place.slot));
+            if let Some(id) = guard.map.find_id(place.hash, touched.key)
+                && guard.map.entry(id).version() == touched.version
+                && !guard.map.is_cleared(guard.map.entry(id))
             {
-                guard.map.touch(id, touched.access_at.0);
+                guard.map.touch(id, access_at.0);
                 count += 1;
             }
         }

@@ -13,9 +13,11 @@
 //! ```
 
 mod change;
+mod chosen;
 mod clear;
 mod codec;
 mod command;
+mod command_codec;
 mod entry;
 mod error;
 mod event;
@@ -25,6 +27,7 @@ mod hash;
 mod history;
 mod index;
 mod limits;
+mod log_entry;
 mod machine;
 mod meta;
 mod outcome;
@@ -44,8 +47,9 @@ mod time;
 mod validate;
 mod wheel;
 
+pub use chosen::{KeyVersion, TouchedEntry, Touches, Victims};
 pub use codec::SnapshotError;
-pub use command::{Change, Command, Condition, GroupCommand, KeyRange, Ownership, SessionTag, TouchedEntry};
+pub use command::{Change, Command, Condition, GroupCommand, KeyRange, Ownership, SessionTag};
 pub use entry::EntryRef;
 pub use error::StateError;
 pub use event::{Event, EventKind, EventSink, NoEvents};
@@ -55,6 +59,7 @@ pub use limits::{
     FEATURE_LEVEL, HISTORY_BYTES, MAX_BATCH, MAX_KEY, MAX_TTL_MS, MAX_VALUE, SESSION_OUTCOME_BYTES,
     SESSION_WINDOW, SLOTS,
 };
+pub use log_entry::{EntryWriter, LOG_FORMAT, LogEntry, LogError};
 pub use machine::{Machine, MachineConfig};
 pub use meta::{DefinedStore, MetaMachine};
 pub use outcome::{EntryView, Found, Outcome, Page, Read, ScanPosition, StoreStats};

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 
 use crate::command::{Change, Command, GroupCommand};
 use crate::error::StateError;
 use crate::event::{Event, EventSink};
 use crate::hash::{KeyHash, Slot};
 use crate::limits::FEATURE_LEVEL;
+use crate::log_entry::{LogEntry, LogError};
 use crate::outcome::Outcome;
 use crate::session::{Arrival, SessionHandle, Sessions};
 use crate::settings::{GroupKind, Revision, StoreClass, StoreId, StoreSettings};
@@ -109,6 +111,20 @@ impl Machine {
                 }
             })
             .collect()
+    }
+
+    /// [`Machine::apply`] of an entry of the log. All of its commands are read before the first is applied.
+    ///
+    /// # Errors
+    /// [`LogError`]: the replica must stop; nothing of the entry was applied.
+    pub fn apply_entry(
+        &self,
+        entry: &LogEntry<'_>,
+        events: &mut dyn EventSink,
+    ) -> Result<Vec<Outcome>, LogError> {
+        let commands: SmallVec<[Command<'_>; 8]> =
+            entry.commands().map(Command::decode).collect::<Result<_, _>>()?;
+        Ok(self.apply(entry.at, &commands, events))
     }
 
     fn apply_to_store(

@@ -302,11 +302,10 @@ fn kind(number: u8) -> Result<GroupKind, SnapshotError> {
         .ok_or_else(|| malformed(format!("group kind {number}")))
 }
 
-fn read_slots(input: &mut Reader<'_>) -> Result<Box<[SlotState]>, SnapshotError> {
-    let mut states = Vec::with_capacity(usize::from(SLOTS));
-    for _ in 0..SLOTS {
+impl Ownership {
+    pub(crate) fn read(input: &mut Reader<'_>) -> Result<Ownership, SnapshotError> {
         let number = input.u8()?;
-        let ownership = [
+        [
             Ownership::Foreign,
             Ownership::Owned,
             Ownership::Importing,
@@ -314,9 +313,15 @@ fn read_slots(input: &mut Reader<'_>) -> Result<Box<[SlotState]>, SnapshotError>
         ]
         .into_iter()
         .find(|ownership| *ownership as u8 == number)
-        .ok_or_else(|| malformed(format!("ownership {number}")))?;
+        .ok_or_else(|| malformed(format!("ownership {number}")))
+    }
+}
+
+fn read_slots(input: &mut Reader<'_>) -> Result<Box<[SlotState]>, SnapshotError> {
+    let mut states = Vec::with_capacity(usize::from(SLOTS));
+    for _ in 0..SLOTS {
         states.push(SlotState {
-            ownership,
+            ownership: Ownership::read(input)?,
             epoch: input.u64()?,
         });
     }

@@ -280,7 +280,7 @@ fn a_follower_keeps_a_sliding_entry_for_the_touch_interval_and_the_leader_hides_
     assert!(work.len() == 1 && work[0].touches.len() == 1 && !work[0].expire);
     let commands = [
         Change::Touch {
-            touches: &work[0].touches,
+            touches: work[0].touches.as_slice().into(),
         },
         Change::Expire {
             up_to: group.now(),

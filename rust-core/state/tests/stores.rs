@@ -143,7 +143,9 @@ fn a_victim_that_was_written_again_stays() {
     assert!(victims.len() > 2);
     let saved = String::from_utf8(victims[0].key().to_vec()).expect("text");
     group.put(&saved, "new");
-    let evicted = removed(&group.change(&Change::Evict { victims: &victims }));
+    let evicted = removed(&group.change(&Change::Evict {
+        victims: victims.as_slice().into(),
+    }));
     assert_eq!(evicted, victims.len() as u64 - 1);
     assert_eq!(group.value(&saved), Some("new".into()));
     let mut others = SmallVec::new();
