@@ -212,6 +212,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A list behind its length; `size` is the least that one item takes.
+    pub(crate) fn list<T>(
+        &mut self,
+        size: usize,
+        read: impl Fn(&mut Reader<'a>) -> Result<T, SnapshotError>,
+    ) -> Result<Vec<T>, SnapshotError> {
+        let count = self.u32()? as usize;
+        if count > self.room_for(size) {
+            return Err(SnapshotError::Truncated);
+        }
+        (0..count).map(|_| read(self)).collect()
+    }
+
     /// How many things of at least `size` bytes can still follow: bounds what is reserved.
     pub(crate) fn room_for(&self, size: usize) -> usize {
         self.rest.len() / size

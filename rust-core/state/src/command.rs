@@ -227,6 +227,21 @@ pub enum GroupCommand<'a> {
         /// The level.
         level: u32,
     },
+    /// The group begins, or begins again without its past; an epoch that is not newer: nothing.
+    BeginEpoch {
+        /// The epoch, given by the meta group.
+        epoch: u64,
+        /// The revision is raised to this first: the wall clock in microseconds. So versions and fencing
+        /// tokens grow over epochs, and one from before a loss matches nothing.
+        revision: Revision,
+    },
+    /// Changes this group's share of a cache store's budget.
+    SetBudget {
+        /// The store.
+        store: StoreId,
+        /// The share in bytes.
+        bytes: u64,
+    },
     /// Keeps a history of a cache store, or stops to. Coordination stores always have one.
     WatchHistory {
         /// The store.

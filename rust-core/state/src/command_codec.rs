@@ -37,6 +37,8 @@ const CLOSE_SESSION: u8 = 66;
 const SET_SLOT: u8 = 67;
 const RAISE_FEATURE_LEVEL: u8 = 68;
 const WATCH_HISTORY: u8 = 69;
+const BEGIN_EPOCH: u8 = 70;
+const SET_BUDGET: u8 = 71;
 
 // Flags of changes.
 const RETURN_PREVIOUS: u8 = 1;
@@ -291,6 +293,16 @@ fn write_group_command(out: &mut Writer, command: &GroupCommand<'_>) {
             out.u32(store.0);
             out.bool(on);
         }
+        GroupCommand::BeginEpoch { epoch, revision } => {
+            out.u8(BEGIN_EPOCH);
+            out.u64(epoch);
+            out.i64(revision);
+        }
+        GroupCommand::SetBudget { store, bytes } => {
+            out.u8(SET_BUDGET);
+            out.u32(store.0);
+            out.u64(bytes);
+        }
     }
 }
 
@@ -317,6 +329,14 @@ fn read_group_command<'a>(number: u8, input: &mut Reader<'a>) -> Result<GroupCom
         WATCH_HISTORY => GroupCommand::WatchHistory {
             store: StoreId(input.u32()?),
             on: input.bool()?,
+        },
+        BEGIN_EPOCH => GroupCommand::BeginEpoch {
+            epoch: input.u64()?,
+            revision: input.i64()?,
+        },
+        SET_BUDGET => GroupCommand::SetBudget {
+            store: StoreId(input.u32()?),
+            bytes: input.u64()?,
         },
         number => return Err(LogError::UnknownCommand { number }),
     })

@@ -61,6 +61,11 @@ pub use limits::{
 };
 pub use log_entry::{EntryWriter, LOG_FORMAT, LogEntry, LogError};
 pub use machine::{Machine, MachineConfig};
+pub use meta::cluster::{
+    Cluster, ClusterNode, ClusterSettings, GroupId, GroupPlacement, Member, NodeDescription, NodeId,
+    ReplicaId, SlotPlacement,
+};
+pub use meta::command::{MetaCommand, MetaError, MetaOutcome};
 pub use meta::{DefinedStore, MetaMachine};
 pub use outcome::{EntryView, Found, Outcome, Page, Read, ScanPosition, StoreStats};
 pub use query::Query;

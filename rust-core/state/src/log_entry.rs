@@ -18,8 +18,7 @@ const COUNT_AT: usize = size_of::<u16>() + size_of::<i64>();
 const ENVELOPE: usize = COUNT_AT + size_of::<u32>() + size_of::<u64>();
 const LENGTH: usize = size_of::<u32>();
 
-/// Why an entry of the log cannot be applied: the replica must stop, never go on behind it. Nothing
-/// of the entry has been applied.
+/// Why an entry of the log cannot be applied: the replica must stop, never go on behind it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// A command that this build does not know: it needs a newer one.
@@ -27,6 +26,14 @@ pub enum LogError {
     UnknownCommand {
         /// Its number.
         number: u8,
+    },
+    /// The group's feature level is beyond this build.
+    #[error("feature level {level} is not one of this build (up to {newest})")]
+    FeatureLevel {
+        /// The level.
+        level: u32,
+        /// The newest one known here.
+        newest: u32,
     },
     /// The entry is damaged, cut, of an unknown format, or says what no command can.
     #[error("a log entry: {0}")]

@@ -1,10 +1,11 @@
 //! A group's whole replicated state as bytes, and back.
 //!
 //! ```text
-//! format u16 | kind, feature level, applied stamp, revision | slots | stores | sessions | checksum u64
-//! store:   id, name, settings | entries, sorted by (slot, hash, key) or by key | history
+//! format u16 | kind, feature level, applied stamp, revision, epoch | slots | stores | sessions | checksum u64
+//! store:   id, name, settings, budget, keeps history? | entries, sorted by (slot, hash, key) or by key | history
 //! session: id, first unacknowledged | outcomes by sequence
 //! ```
+//! Format 1 had neither epoch nor budgets.
 //! Equal states have equal bytes. Volatile parts (heat, reads since the last logged access, eviction
 //! queues, counters, what a clear has hidden) are left out. An entry that the history or an outcome
 //! shares with the store is written once, and shared again after a restore.
@@ -26,7 +27,7 @@ use crate::snapshot_sessions::{read_sessions, write_sessions};
 use crate::store::Store;
 
 /// The format that this build writes; it reads this one and older ones.
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 
 impl Machine {
     /// The replicated state as bytes. Under solo, other threads may go on: each store is written
@@ -49,6 +50,7 @@ impl Machine {
         head.u32(self.feature_level());
         head.i64(self.applied_at().0);
         head.i64(self.revision());
+        head.u64(self.epoch());
         for slot in self.slots.all() {
             head.u8(slot.ownership as u8);
             head.u64(slot.epoch);
@@ -66,7 +68,8 @@ impl Machine {
     /// Says why the bytes are no state for this machine; never panics on them.
     pub fn restore(bytes: &[u8], config: MachineConfig) -> Result<Machine, SnapshotError> {
         let mut input = Reader::open(bytes, FORMAT)?;
-        if kind(input.u8()?)? != config.kind {
+        let first_format = bytes.starts_with(&1_u16.to_le_bytes());
+        if read_kind(&mut input)? != config.kind {
             return Err(SnapshotError::Unfit("it is another kind of group's"));
         }
         let feature_level = input.u32()?;
@@ -80,10 +83,13 @@ impl Machine {
         machine.applied_at.store(input.i64()?, Ordering::Relaxed);
         let revision = input.i64()?;
         machine.revision.store(revision, Ordering::Relaxed);
+        if !first_format {
+            machine.epoch.store(input.u64()?, Ordering::Relaxed);
+        }
         machine.slots = Slots::from_states(read_slots(&mut input)?);
         let count = input.u32()?;
         for _ in 0..count {
-            machine.read_store(&mut input)?;
+            machine.read_store(&mut input, first_format)?;
         }
         let sessions = read_sessions(&mut input, &machine.stores())?;
         input.end()?;
@@ -92,7 +98,7 @@ impl Machine {
         Ok(machine)
     }
 
-    fn read_store(&self, input: &mut Reader<'_>) -> Result<(), SnapshotError> {
+    fn read_store(&self, input: &mut Reader<'_>, first_format: bool) -> Result<(), SnapshotError> {
         let id = StoreId(input.u32()?);
         let name = input.text()?;
         let settings = read_settings(input)?;
@@ -102,6 +108,9 @@ impl Machine {
         self.define(id, name, settings, Revision::MIN)
             .map_err(|error| malformed(error.to_string()))?;
         let store = self.store(id).expect("just defined");
+        if !first_format {
+            store.set_budget(input.u64()?);
+        }
         let keeps_history = input.bool()?;
         if !store.is_ordered() {
             store.watch(keeps_history, || Revision::MIN);
@@ -146,6 +155,7 @@ fn write_store(out: &mut Writer, store: &Store, solo: bool) {
     out.u32(store.id().0);
     out.bytes(store.name().as_bytes());
     write_settings(out, store.settings());
+    out.u64(store.budget());
     out.bool(store.keeps_history());
     let mut entries: Vec<(Slot, &EntryRef)> = guards
         .iter()
@@ -295,7 +305,8 @@ fn number_of(kind: &EventKind) -> u8 {
     }
 }
 
-fn kind(number: u8) -> Result<GroupKind, SnapshotError> {
+pub(crate) fn read_kind(input: &mut Reader<'_>) -> Result<GroupKind, SnapshotError> {
+    let number = input.u8()?;
     [GroupKind::Meta, GroupKind::Coordination, GroupKind::Cache]
         .into_iter()
         .find(|kind| *kind as u8 == number)
@@ -337,22 +348,27 @@ pub(crate) fn write_settings(out: &mut Writer, settings: &StoreSettings) {
     out.bool(settings.hash_tags);
 }
 
+pub(crate) fn read_class(input: &mut Reader<'_>) -> Result<StoreClass, SnapshotError> {
+    let number = input.u8()?;
+    [StoreClass::Coordination, StoreClass::Cache]
+        .into_iter()
+        .find(|class| *class as u8 == number)
+        .ok_or_else(|| malformed(format!("store class {number}")))
+}
+
+pub(crate) fn read_eviction(input: &mut Reader<'_>) -> Result<Eviction, SnapshotError> {
+    let number = input.u8()?;
+    [Eviction::S3Fifo, Eviction::None]
+        .into_iter()
+        .find(|eviction| *eviction as u8 == number)
+        .ok_or_else(|| malformed(format!("eviction {number}")))
+}
+
 pub(crate) fn read_settings(input: &mut Reader<'_>) -> Result<StoreSettings, SnapshotError> {
-    let class = input.u8()?;
-    let class = [StoreClass::Coordination, StoreClass::Cache]
-        .into_iter()
-        .find(|known| *known as u8 == class)
-        .ok_or_else(|| malformed(format!("store class {class}")))?;
-    let max_memory = input.u64()?;
-    let eviction = input.u8()?;
-    let eviction = [Eviction::S3Fifo, Eviction::None]
-        .into_iter()
-        .find(|known| *known as u8 == eviction)
-        .ok_or_else(|| malformed(format!("eviction {eviction}")))?;
     Ok(StoreSettings {
-        class,
-        max_memory,
-        eviction,
+        class: read_class(input)?,
+        max_memory: input.u64()?,
+        eviction: read_eviction(input)?,
         default_ttl_ms: input.option(Reader::u64)?,
         max_value: input.u32()?,
         hash_tags: input.bool()?,

@@ -1,11 +1,16 @@
 //! A part of a store's entries under one lock: table, slab, wheel, queues and index agree here.
 
 mod due;
+mod touched;
 mod validate;
+
+use std::collections::BinaryHeap;
 
 pub(crate) use due::Due;
 use hashbrown::HashTable;
 
+use self::due::Ready;
+use self::touched::Touched;
 use crate::command::KeyRange;
 use crate::entry::{Draft, EntryRef};
 use crate::eviction::{EvictionQueues, Removal, heat_after_overwrite};
@@ -54,11 +59,11 @@ pub(crate) struct SubMap {
     table: HashTable<u32>,
     slab: Slab,
     wheel: Wheel,
-    /// Drained from the wheel, latest (deadline, key) first. Holds the entries themselves, so that
-    /// the order stands whatever becomes of their nodes.
-    ready: Vec<(i64, EntryRef)>,
-    /// The latest deadline of what was added to `ready` since it was sorted.
-    unsorted: Option<i64>,
+    /// Drained from the wheel. Holds the entries themselves, so that the order stands whatever
+    /// becomes of their nodes.
+    ready: BinaryHeap<Ready>,
+    /// Which nodes reads have slid since the leader last asked; none when solo.
+    touched: Option<Touched>,
     queues: Option<EvictionQueues>,
     index: Option<OrderedIndex>,
     /// Entries with a deadline.
@@ -77,8 +82,8 @@ impl SubMap {
             table: HashTable::new(),
             slab: Slab::new(traits.ordered),
             wheel: Wheel::new(),
-            ready: Vec::new(),
-            unsorted: None,
+            ready: BinaryHeap::new(),
+            touched: (traits.grace_ms > 0).then(Touched::default),
             queues,
             index: traits.ordered.then(OrderedIndex::default),
             timed: 0,
@@ -270,8 +275,8 @@ impl SubMap {
         self.table = HashTable::new();
         self.slab = Slab::new(self.traits.ordered);
         self.wheel.clear();
-        self.ready = Vec::new();
-        self.unsorted = None;
+        self.ready = BinaryHeap::new();
+        self.touched = self.touched.take().map(|_| Touched::default());
         if let Some(queues) = &mut self.queues {
             *queues = queues.emptied();
         }

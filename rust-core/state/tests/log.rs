@@ -116,6 +116,14 @@ impl Owned {
                 revision: c,
             },
             14 => GroupCommand::RaiseFeatureLevel { level: a as u32 },
+            15 => GroupCommand::BeginEpoch {
+                epoch: a as u64,
+                revision: b,
+            },
+            16 => GroupCommand::SetBudget {
+                store: StoreId(a as u32),
+                bytes: b as u64,
+            },
             _ => GroupCommand::WatchHistory {
                 store: StoreId(a as u32),
                 on: self.flags.0,
@@ -124,7 +132,7 @@ impl Owned {
     }
 }
 
-const KINDS: u8 = 16;
+const KINDS: u8 = 18;
 
 fn owned() -> impl Strategy<Value = Owned> {
     let condition = prop_oneof![
@@ -279,6 +287,16 @@ fn an_unknown_command_or_format_stops_the_replica_and_nothing_of_its_entry_is_ap
         panic!("another error")
     };
     assert_eq!((found, newest), (LOG_FORMAT + 1, LOG_FORMAT));
+    let newer = Command::Group(GroupCommand::RaiseFeatureLevel {
+        level: FEATURE_LEVEL + 1,
+    });
+    let bytes = entry_of(START, &[known, newer]);
+    let entry = LogEntry::decode(&bytes).expect("it is sound");
+    let refused = group.machine.apply_entry(&entry, &mut NoEvents);
+    assert!(
+        matches!(refused, Err(LogError::FeatureLevel { .. })),
+        "{refused:?}"
+    );
     assert!(group.machine.snapshot() == before);
 }
 

@@ -415,7 +415,7 @@ impl Run {
                 }
             }
             Step::Touch => {
-                for work in self.leader.machine.due(now) {
+                for work in self.leader.machine.due(now, usize::MAX) {
                     self.apply(
                         Slot(0),
                         Change::Touch {

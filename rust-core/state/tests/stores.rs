@@ -167,7 +167,7 @@ fn clear_of_all_hides_everything_at_once_and_sweeps_free_the_memory() {
     assert!(group.store.needs_sweep() && group.store.bytes() == full);
     group.put("key:000001", "new");
     group.check();
-    let due = group.machine.due(group.now());
+    let due = group.machine.due(group.now(), 100);
     assert!(due.len() == 1 && due[0].sweep && !due[0].expire);
     let mut swept = 0;
     while group.store.needs_sweep() {

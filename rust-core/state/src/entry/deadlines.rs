@@ -92,17 +92,19 @@ impl EntryRef {
         }
     }
 
-    /// A read at `now` slides the deadline, and gives the new one. Volatile.
+    /// A read at `now` slides the deadline; says whether that moved it. Volatile.
     #[inline]
-    pub(crate) fn slide(&self, now: i64) {
+    pub(crate) fn slide(&self, now: i64) -> bool {
         let Some(sliding) = self.sliding() else {
-            return;
+            return false;
         };
         let cap = self.cap().unwrap_or(i64::MAX);
         let deadline = cap.min(now.saturating_add(sliding.window));
-        if deadline > sliding.read() && deadline > sliding.logged() {
+        let moves = deadline > sliding.read() && deadline > sliding.logged();
+        if moves {
             sliding.access_deadline.fetch_max(deadline, Ordering::Relaxed);
         }
+        moves
     }
 
     /// A logged access at `at`; only under the exclusive lock.
