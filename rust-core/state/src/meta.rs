@@ -12,6 +12,7 @@ mod apply;
 pub(crate) mod cluster;
 mod codec;
 pub(crate) mod command;
+mod form;
 mod snapshot;
 mod validate;
 

@@ -271,12 +271,12 @@ fn run(replicas: &mut Replicas, step: &Step) {
                 key: &name(key),
                 value: &vec![*size; usize::from(*size)],
                 expiry: expiry_of(*expiry),
-                condition: if *size % 5 == 0 {
+                condition: if size.is_multiple_of(5) {
                     Condition::Absent
                 } else {
                     Condition::Always
                 },
-                never_evict: *size % 7 == 0,
+                never_evict: size.is_multiple_of(7),
                 return_previous: *previous,
             };
             replicas.change(change, *previous);
@@ -360,11 +360,11 @@ fn group_command(number: u8, value: u16) -> GroupCommand<'static> {
     match number {
         0 => GroupCommand::WatchHistory {
             store: STORE,
-            on: value % 2 == 0,
+            on: value.is_multiple_of(2),
         },
         1 => GroupCommand::SetSlot {
             slot: Slot(value),
-            ownership: if value % 3 == 0 {
+            ownership: if value.is_multiple_of(3) {
                 Ownership::Sealed
             } else {
                 Ownership::Owned
@@ -537,4 +537,32 @@ fn a_cache_group_gets_its_share_of_a_budget_and_evicts_down_to_it() {
         replicas.machines[2].store(STORE).expect("restored").budget(),
         4_000
     );
+}
+
+#[test]
+fn a_victim_or_a_touch_of_an_entry_that_was_overwritten_meanwhile_is_passed_by() {
+    let mut replicas = cache();
+    put_sliding(&mut replicas, "a", 1_000);
+    put_sliding(&mut replicas, "b", 1_000);
+    replicas.now += 600;
+    assert!(replicas.read(b"a").is_some() && replicas.read(b"b").is_some());
+    let store = replicas.leader().store(STORE).expect("it is defined");
+    let work = replicas.leader().due(Timestamp(replicas.now), 100);
+    let mut victims = SmallVec::new();
+    replicas.leader().victims(&store, u64::MAX, &mut victims);
+    assert_eq!((work[0].touches.len(), victims.len()), (2, 2));
+    replicas.now += 1;
+    put_sliding(&mut replicas, "a", 100);
+    let touches = work[0].touches.as_slice().into();
+    let outcomes = replicas.log(&[
+        in_store(Change::Touch { touches }, None),
+        in_store(
+            Change::Evict {
+                victims: victims.as_slice().into(),
+            },
+            None,
+        ),
+    ]);
+    assert_eq!(outcomes.iter().map(removed).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!((replicas.read(b"a"), replicas.read(b"b")), (Some(100), None));
 }
