@@ -36,17 +36,25 @@
 
 mod async_client;
 mod client;
+mod cluster;
 mod core;
 mod dispatch;
 mod ending;
 mod errors;
 mod io_thread;
+mod join;
 mod keeper;
+mod lanes;
 mod link;
+mod links;
 mod options;
+mod pages;
 mod pending;
+mod refresh;
 mod registry;
+mod route;
 mod sink;
+mod split;
 mod stores;
 mod tls;
 mod window;

@@ -137,6 +137,17 @@ impl Recorder {
         })
     }
 
+    pub(super) fn states_of(&self, state: ConnectionState) -> usize {
+        let seen = self.seen.lock();
+        seen.states.iter().filter(|change| change.state == state).count()
+    }
+
+    pub(super) fn wait_epoch_changed(&self) -> StateChange {
+        self.wait("a new epoch", |seen| {
+            seen.states.iter().find(|change| change.epoch_changed).cloned()
+        })
+    }
+
     pub(super) fn largest_batch(&self) -> usize {
         self.seen.lock().batches.iter().copied().max().unwrap_or(0)
     }
