@@ -108,34 +108,32 @@ impl Replicas {
     /// What a leader does every half second; gives the number expired.
     fn tick(&mut self, most_touches: usize, limit: u32) -> u64 {
         let now = Timestamp(self.now);
-        for work in self.leader().due(now, most_touches) {
-            let mut commands = Vec::new();
-            if !work.touches.is_empty() {
-                let touches = work.touches.as_slice().into();
-                commands.push(in_store(Change::Touch { touches }, None));
-            }
-            if work.expire {
-                commands.push(in_store(Change::Expire { up_to: now, limit }, None));
-            }
-            if work.sweep {
-                commands.push(in_store(Change::Sweep { limit }, None));
-            }
-            let outcomes = self.log(&commands);
-            if work.more_touches {
-                return self.tick(most_touches, limit);
-            }
-            let place = commands.iter().position(|command| {
-                matches!(
-                    command,
-                    Command::InStore {
-                        change: Change::Expire { .. },
-                        ..
-                    }
-                )
-            });
-            return place.map_or(0, |place| removed(&outcomes[place]));
+        let Some(work) = self.leader().due(now, most_touches).pop() else {
+            return 0;
+        };
+        let mut commands = Vec::new();
+        if !work.touches.is_empty() {
+            let touches = work.touches.as_slice().into();
+            commands.push(in_store(Change::Touch { touches }, None));
         }
-        0
+        if work.expire {
+            commands.push(in_store(Change::Expire { up_to: now, limit }, None));
+        }
+        if work.sweep {
+            commands.push(in_store(Change::Sweep { limit }, None));
+        }
+        let outcomes = self.log(&commands);
+        if work.more_touches {
+            return self.tick(most_touches, limit);
+        }
+        let is_expire = |command: &Command<'_>| {
+            let Command::InStore { change, .. } = command else {
+                return false;
+            };
+            matches!(change, Change::Expire { .. })
+        };
+        let place = commands.iter().position(is_expire);
+        place.map_or(0, |place| removed(&outcomes[place]))
     }
 
     /// A read that slides, at the leader; the rest of the entry's life.
