@@ -12,7 +12,6 @@
 pub mod clock;
 mod driver;
 mod identity;
-pub mod log;
 pub mod memory;
 mod node;
 mod room;
@@ -22,6 +21,7 @@ pub mod server;
 mod session;
 mod store;
 
+pub use holdfast_proto::log;
 pub use identity::Identity;
 pub use node::{Node, NodeOptions};
 pub use scan::{ScanError, ScanRequest, Scanned, ScannedPage};

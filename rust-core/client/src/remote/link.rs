@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_proto::Error;
+use holdfast_proto::log::Level;
 use holdfast_proto::session::Welcome;
 use tokio::time::{Instant, sleep};
 
@@ -21,7 +22,7 @@ use self::drive::Ended;
 use super::core::Up;
 use super::errors;
 use super::registry::Shared;
-use super::sink::{ConnectionState, LogLevel, StateChange};
+use super::sink::{ConnectionState, StateChange};
 
 /// Runs for ever.
 pub(super) async fn run(shared: &Arc<Shared>) {
@@ -95,7 +96,7 @@ async fn round(shared: &Arc<Shared>, first: usize) -> Result<(usize, Box<Connect
             Ok(connection) => return Ok((endpoint, Box::new(connection))),
             Err(Failed { error, lasting }) => {
                 let text = format!("{}: {}", endpoints[endpoint], error.message);
-                shared.log.line(LogLevel::Debug, &text);
+                shared.log.line(Level::Debug, &text);
                 shared.core.lock().last_error = text;
                 if lasting {
                     refusal = Some(error);
@@ -126,7 +127,7 @@ async fn serve(shared: &Arc<Shared>, endpoint: usize, connection: Box<Connection
         node
     };
     shared.log.line(
-        LogLevel::Warning,
+        Level::Warning,
         &format!("the connection to {address} ended: {reason}"),
     );
     announce_lost(shared, address, node, reason);
@@ -178,7 +179,7 @@ fn begin(shared: &Shared, endpoint: usize, connection: &Connection) {
         "connected to {address} (node {}, epoch {})",
         welcome.node, welcome.epoch
     );
-    shared.log.line(LogLevel::Information, &text);
+    shared.log.line(Level::Information, &text);
 }
 
 /// What a node that says nothing of it takes.
@@ -228,7 +229,7 @@ fn refuse(shared: &Shared, refusal: Error) {
     if news {
         shared
             .log
-            .line(LogLevel::Error, &format!("refused: {}", refusal.message));
+            .line(Level::Error, &format!("refused: {}", refusal.message));
         announce(
             shared,
             ConnectionState::Disconnected,
