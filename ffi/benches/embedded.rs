@@ -4,42 +4,37 @@
 #[path = "../tests/calls/mod.rs"]
 mod calls;
 
-use calls::{submit, with_room};
+use calls::{open_embedded, request_with_room, submit};
 use criterion::{Criterion, criterion_group, criterion_main};
 use holdfast::*;
 
 const KEYS: usize = 10_000;
-
-fn open(text: &str) -> u64 {
-    calls::open(text, "").expect("it opens").0
-}
-
-fn request(op: HfOp, key: &[u8], value: &[u8], room: &mut [u8]) -> HfRequest {
-    with_room(calls::request(op, 1, key, value), room)
-}
 
 fn embedded(criterion: &mut Criterion) {
     let keys: Vec<String> = (0..KEYS).map(|index| format!("product:{index:012}")).collect();
     let value = [7_u8; 100];
     let mut room = [0_u8; 512];
     for class in ["cache", "coordination"] {
-        let client = open(&format!(
+        let client = open_embedded(&format!(
             "holdfast://embedded/bench?node=bench-{class}&class={class}"
         ));
         for key in &keys {
-            submit(client, &request(HfOp::Put, key.as_bytes(), &value, &mut room));
+            submit(
+                client,
+                &request_with_room(HfOp::Put, key.as_bytes(), &value, &mut room),
+            );
         }
         let mut next = (0..KEYS).cycle();
         criterion.bench_function(&format!("{class}: get 100 B"), |bencher| {
             bencher.iter(|| {
                 let key = keys[next.next().unwrap_or_default() * 7919 % KEYS].as_bytes();
-                submit(client, &request(HfOp::Get, key, b"", &mut room))
+                submit(client, &request_with_room(HfOp::Get, key, b"", &mut room))
             });
         });
         criterion.bench_function(&format!("{class}: put 100 B over an entry"), |bencher| {
             bencher.iter(|| {
                 let key = keys[next.next().unwrap_or_default() * 7919 % KEYS].as_bytes();
-                submit(client, &request(HfOp::Put, key, &value, &mut room))
+                submit(client, &request_with_room(HfOp::Put, key, &value, &mut room))
             });
         });
         hf_close(client);

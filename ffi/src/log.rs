@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
 
-use holdfast_client::remote;
 use holdfast_client::{ConnectionString, Topology};
-use holdfast_node::log::{Level, LogSink};
+use holdfast_proto::log::{Level, LogSink};
 use parking_lot::{Condvar, Mutex};
 
 use crate::abi::HfLogLine;
@@ -147,19 +146,6 @@ impl Source {
 
 impl LogSink for Source {
     fn line(&self, level: Level, message: &str) {
-        LOG.push(level, &self.name, message);
-    }
-}
-
-impl remote::Log for Source {
-    fn line(&self, level: remote::LogLevel, message: &str) {
-        let level = match level {
-            remote::LogLevel::Trace => Level::Trace,
-            remote::LogLevel::Debug => Level::Debug,
-            remote::LogLevel::Information => Level::Information,
-            remote::LogLevel::Warning => Level::Warning,
-            remote::LogLevel::Error => Level::Error,
-        };
         LOG.push(level, &self.name, message);
     }
 }

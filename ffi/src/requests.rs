@@ -1,14 +1,13 @@
 //! Reads requests as they come over the boundary. Nothing is believed that is not checked here, but the
 //! pointers themselves.
 
+use holdfast_client::limits::check_clock_step;
 use holdfast_client::store::GivenExpiry;
+use holdfast_proto::session::flags;
 use holdfast_proto::{Code, Error};
 use holdfast_state::{Condition, KeyRange};
 
-use crate::abi::{
-    HF_REQUEST_IF_ABSENT, HF_REQUEST_IF_PRESENT, HF_REQUEST_IF_VERSION, HF_REQUEST_LENIENT_EXPIRY,
-    HF_REQUEST_PREFIX, HF_REQUEST_RANGE, HfOp, HfRequest,
-};
+use crate::abi::{HF_REQUEST_LENIENT_EXPIRY, HfOp, HfRequest};
 
 /// The bytes at an address; null or length 0 is empty.
 ///
@@ -72,15 +71,7 @@ impl<'a> Request<'a> {
     }
 
     pub(crate) fn condition(&self) -> Condition {
-        if self.has(HF_REQUEST_IF_VERSION) {
-            Condition::Version(self.raw.version)
-        } else if self.has(HF_REQUEST_IF_ABSENT) {
-            Condition::Absent
-        } else if self.has(HF_REQUEST_IF_PRESENT) {
-            Condition::Present
-        } else {
-            Condition::Always
-        }
+        flags::condition(self.raw.flags, self.raw.version)
     }
 
     pub(crate) fn expiry(&self) -> GivenExpiry {
@@ -94,24 +85,11 @@ impl<'a> Request<'a> {
 
     /// The milliseconds of `AdvanceClock`.
     pub(crate) fn clock_step(&self) -> Result<u64, Error> {
-        u64::try_from(self.raw.delta).map_err(|_| {
-            let message = format!("a clock does not go back: advanced by {} ms", self.raw.delta);
-            Error::new(Code::InvalidArgument, message)
-        })
+        check_clock_step(self.raw.delta)
     }
 
     pub(crate) fn range(&self) -> KeyRange<'a> {
-        if self.has(HF_REQUEST_PREFIX) {
-            KeyRange::Prefix(self.key())
-        } else if self.has(HF_REQUEST_RANGE) {
-            let end = self.payload();
-            KeyRange::Range {
-                first: self.key(),
-                end: (!end.is_empty()).then_some(end),
-            }
-        } else {
-            KeyRange::All
-        }
+        flags::range(self.raw.flags, self.key(), self.payload())
     }
 }
 

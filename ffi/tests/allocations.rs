@@ -5,7 +5,7 @@ mod calls;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use calls::{submit, with_room};
+use calls::{open_embedded, request_with_room, submit};
 use holdfast::*;
 
 struct Counting;
@@ -31,14 +31,6 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-fn open(text: &str) -> u64 {
-    calls::open(text, "").expect("it opens").0
-}
-
-fn request(op: HfOp, key: &[u8], value: &[u8], room: &mut [u8]) -> HfRequest {
-    with_room(calls::request(op, 1, key, value), room)
-}
-
 /// Allocations of a thousand runs.
 fn in_a_thousand(mut run: impl FnMut(u32)) -> u64 {
     run(0);
@@ -50,11 +42,11 @@ fn in_a_thousand(mut run: impl FnMut(u32)) -> u64 {
 #[test]
 fn a_hit_and_a_miss_allocate_nothing_and_a_put_its_entry_only() {
     for class in ["cache", "coordination"] {
-        let client = open(&format!(
+        let client = open_embedded(&format!(
             "holdfast://embedded/a?node=allocations-{class}&class={class}"
         ));
         let mut room = [0_u8; 512];
-        let mut timed = request(HfOp::Put, b"key", &[7; 100], &mut []);
+        let mut timed = request_with_room(HfOp::Put, b"key", &[7; 100], &mut []);
         (timed.ttl_ms, timed.sliding_ms) = (600_000, 60_000);
         let put = submit(client, &timed);
         assert_eq!(put.flags & HF_REPLY_APPLIED, HF_REPLY_APPLIED);
@@ -63,11 +55,11 @@ fn a_hit_and_a_miss_allocate_nothing_and_a_put_its_entry_only() {
             (HfOp::Exists, b"key", HF_REPLY_FOUND),
             (HfOp::Get, b"mis", 0),
         ] {
-            let request = request(op, key, b"", &mut room);
+            let request = request_with_room(op, key, b"", &mut room);
             let allocated = in_a_thousand(|_| assert_eq!(submit(client, &request).flags, found));
             assert_eq!(allocated, 0, "{class} {op:?}");
         }
-        let plain = request(HfOp::Put, b"plain", &[8; 100], &mut []);
+        let plain = request_with_room(HfOp::Put, b"plain", &[8; 100], &mut []);
         let allocated = in_a_thousand(|_| {
             submit(client, &plain);
         });
@@ -82,10 +74,10 @@ fn a_hit_and_a_miss_allocate_nothing_and_a_put_its_entry_only() {
 
 #[test]
 fn a_put_into_a_full_cache_store_allocates_its_entry_and_a_list_of_victims() {
-    let client = open("holdfast://embedded/full?node=allocations-full&class=cache&max-memory=1MiB");
+    let client = open_embedded("holdfast://embedded/full?node=allocations-full&class=cache&max-memory=1MiB");
     let put = |index: u32| {
         let key = index.to_le_bytes();
-        submit(client, &request(HfOp::Put, &key, &[7; 200], &mut []));
+        submit(client, &request_with_room(HfOp::Put, &key, &[7; 200], &mut []));
     };
     (0..10_000).for_each(put);
     let allocated = in_a_thousand(|index| put(1_000_000 + index));

@@ -2,7 +2,7 @@
 
 mod calls;
 
-use calls::{echo, empty_reply, heard_of, open, request, submit, take, wait_for};
+use calls::{echo, empty_reply, heard_of, open, request, request_with_room, submit, take, wait_for};
 use holdfast::*;
 
 #[test]
@@ -11,9 +11,7 @@ fn an_embedded_request_completes_inside_the_call_and_a_small_hit_needs_no_releas
     let put = submit(client, &request(HfOp::Put, 1, b"key", b"value"));
     assert_eq!((put.status, put.flags), (HfStatus::Ok as u32, HF_REPLY_APPLIED));
     let mut room = [0_u8; 16];
-    let mut get = request(HfOp::Get, 2, b"key", b"");
-    (get.room, get.room_length) = (room.as_mut_ptr(), 16);
-    let reply = submit(client, &get);
+    let reply = submit(client, &request_with_room(HfOp::Get, b"key", b"", &mut room));
     assert_eq!(
         (reply.status, reply.flags, reply.release),
         (HfStatus::Ok as u32, HF_REPLY_FOUND, 0)

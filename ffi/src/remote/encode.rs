@@ -1,8 +1,7 @@
 //! From a request of the ABI to one of the session protocol. Only what an operation reads is sent. Numbers
 //! and bits are the same on both sides.
 
-use holdfast_client::limits::{check_batch, check_key};
-use holdfast_client::store::check_bounds;
+use holdfast_client::limits::{check_batch, check_bounds, check_key};
 use holdfast_proto::session::{RequestHeader, push_item};
 use holdfast_proto::{Code, Error};
 use holdfast_state::Expiry;

@@ -156,8 +156,9 @@ pub(crate) fn many(op: HfOp, ticket: u64, items: &[HfRequest]) -> HfRequest {
     many
 }
 
-/// The same request with room for a small reply.
-pub(crate) fn with_room(mut request: HfRequest, room: &mut [u8]) -> HfRequest {
+/// A request with room for a small reply.
+pub(crate) fn request_with_room(op: HfOp, key: &[u8], value: &[u8], room: &mut [u8]) -> HfRequest {
+    let mut request = request(op, 1, key, value);
     (request.room, request.room_length) = (room.as_mut_ptr(), room.len() as u32);
     request
 }
@@ -190,6 +191,11 @@ pub(crate) fn open(text: &str, settings: &str) -> Result<(u64, u64), (u32, Strin
     } else {
         Err((answer.code, answer.text()))
     }
+}
+
+/// Opens a client of which only the replies of the calls themselves count.
+pub(crate) fn open_embedded(text: &str) -> u64 {
+    open(text, "").expect("it opens").0
 }
 
 pub(crate) fn submit(client: u64, request: &HfRequest) -> HfReply {

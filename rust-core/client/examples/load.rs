@@ -5,23 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use holdfast_client::remote::{
-    ClientOptions, Completed, NoLog, RemoteClient, RemoteOptions, Sink, StateChange,
-};
+use holdfast_client::remote::{ClientOptions, Completed, RemoteClient, RemoteOptions, Sink, StateChange};
 use holdfast_client::settings::StoreSettings;
 use holdfast_node::clock::ManualClock;
-use holdfast_node::log::{Level, LogSink};
+use holdfast_node::log::NoLog;
 use holdfast_node::server::{Server, ServerOptions};
 use holdfast_node::{Node, NodeOptions};
 use holdfast_proto::session::{Operation, RequestHeader};
 use parking_lot::{Condvar, Mutex};
 use tokio::time::Instant;
-
-struct Silent;
-
-impl LogSink for Silent {
-    fn line(&self, _: Level, _: &str) {}
-}
 
 /// Gives each completion's caller its turn, as a thread pool would.
 struct Callers {
@@ -78,11 +70,11 @@ fn serve(port: &str) {
             clock: Arc::new(ManualClock::default()),
             memory_limit: 1 << 30,
             seed: 7,
-            log: Arc::new(Silent),
+            log: Arc::new(NoLog),
         }));
         let options = ServerOptions::new(
             format!("127.0.0.1:{port}").parse().expect("a port"),
-            Arc::new(Silent),
+            Arc::new(NoLog),
         );
         let _server = Server::start(node, options).await.expect("the server starts");
         std::future::pending::<()>().await;

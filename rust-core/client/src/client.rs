@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use holdfast_proto::Error;
+use holdfast_proto::log::LogSink;
 
 use crate::connection_string::{ConnectionString, Topology};
 use crate::embedded::EmbeddedHost;
 use crate::embedded_client::EmbeddedClient;
-use crate::remote::{ClientOptions, Log, RemoteClient, RemoteOptions, Sink, TlsOptions};
+use crate::remote::{ClientOptions, RemoteClient, RemoteOptions, Sink, TlsOptions};
 use crate::settings::ClientSettings;
 
 /// What a connection string opens.
@@ -41,7 +42,7 @@ impl Client {
     pub fn open(
         described: ConnectionString,
         host: &dyn EmbeddedHost,
-        way_back: impl FnOnce() -> (Arc<dyn Sink>, Arc<dyn Log>),
+        way_back: impl FnOnce() -> (Arc<dyn Sink>, Arc<dyn LogSink>),
     ) -> Result<Self, Error> {
         let Some(options) = RemoteOptions::of(&described) else {
             return EmbeddedClient::open(described, host).map(Self::Embedded);

@@ -16,6 +16,6 @@ pub mod store;
 pub use client::Client;
 pub use connection_string::{ConnectionString, Endpoint, Topology};
 pub use embedded_client::EmbeddedClient;
-pub use holdfast_proto::limits;
+pub use holdfast_proto::{limits, log};
 pub use settings::{ClientSettings, NodeSettings, Settings, StoreSettings};
 pub use store::Store;

@@ -62,7 +62,7 @@ mod window;
 pub use async_client::{Answer, AsyncClient};
 pub use client::RemoteClient;
 pub use options::{ClientOptions, RemoteOptions, TlsOptions};
-pub use sink::{Completed, ConnectionState, Log, LogLevel, NoLog, Payload, Reply, Sink, StateChange};
+pub use sink::{Completed, ConnectionState, Payload, Reply, Sink, StateChange};
 
 #[cfg(test)]
 mod tests;

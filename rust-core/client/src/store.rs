@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use holdfast_proto::{Code, Error};
+use holdfast_proto::{Code, Error, change_refused};
 use holdfast_state::{
-    Change, EntryView, Expiry, KeyRange, MAX_TTL_MS, Outcome, Revision, StateError, StoreClass, StoreStats,
+    Change, EntryView, Expiry, KeyRange, MAX_TTL_MS, Outcome, Revision, StoreClass, StoreStats,
 };
 
 use crate::embedded::{EmbeddedStore, ScanPage, ScanRequest};
-use crate::limits::{check_key, check_ttl, check_value, escape_key};
+use crate::limits::{check_bounds, check_key, check_ttl, check_value};
 
 /// A store that a client has opened.
 pub struct Store {
@@ -53,22 +53,6 @@ impl GivenExpiry {
             absolute_unix_ms: ttl_ms.and((self.absolute_unix_ms != 0).then_some(self.absolute_unix_ms)),
         })
     }
-}
-
-/// The bounds of an increment leave room for a number.
-///
-/// # Errors
-/// `InvalidArgument`.
-#[inline]
-pub fn check_bounds(key: &[u8], minimum: i64, maximum: i64) -> Result<(), Error> {
-    if minimum <= maximum {
-        return Ok(());
-    }
-    let message = format!(
-        "the bounds of '{}' are empty: minimum {minimum} is above maximum {maximum}",
-        escape_key(key)
-    );
-    Err(Error::new(Code::InvalidArgument, message))
 }
 
 impl Store {
@@ -159,7 +143,11 @@ impl Store {
             }
         }
         match self.inner.change(change)? {
-            Outcome::Failed(error) => Err(named(&self.name, change, error)),
+            Outcome::Failed(error) => Err(change_refused(
+                &self.name,
+                change.key().unwrap_or_default(),
+                error,
+            )),
             outcome => Ok(outcome),
         }
     }
@@ -193,14 +181,4 @@ impl Store {
     pub fn stats(&self) -> StoreStats {
         self.inner.stats()
     }
-}
-
-/// The error of a change, saying of which key and store it is.
-#[cold]
-fn named(store: &str, change: &Change<'_>, error: StateError) -> Error {
-    let mut error = Error::from(error);
-    if let Some(key) = change.key() {
-        error.message = format!("key '{}' of store '{store}': {}", escape_key(key), error.message);
-    }
-    error
 }

@@ -8,7 +8,7 @@ use holdfast_client::Endpoint;
 use holdfast_client::remote::{AsyncClient, ClientOptions, ConnectionState, RemoteOptions};
 use holdfast_client::settings::StoreSettings;
 use holdfast_node::clock::ManualClock;
-use holdfast_node::log::{Level, LogSink};
+use holdfast_node::log::NoLog;
 use holdfast_node::server::{Server, ServerOptions};
 use holdfast_node::{Node, NodeOptions};
 use holdfast_proto::session::{ItemReader, Operation, ReplyHeader, RequestHeader, flags};
@@ -17,21 +17,15 @@ use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Silent;
-
-impl LogSink for Silent {
-    fn line(&self, _: Level, _: &str) {}
-}
-
 async fn serve_at(address: &str, change: impl FnOnce(&mut ServerOptions)) -> Server {
     let node = Arc::new(Node::start(NodeOptions {
         name: "tested".to_owned(),
         clock: Arc::new(ManualClock::default()),
         memory_limit: 1 << 30,
         seed: 7,
-        log: Arc::new(Silent),
+        log: Arc::new(NoLog),
     }));
-    let mut options = ServerOptions::new(address.parse().unwrap(), Arc::new(Silent));
+    let mut options = ServerOptions::new(address.parse().unwrap(), Arc::new(NoLog));
     change(&mut options);
     Server::start(node, options).await.unwrap()
 }

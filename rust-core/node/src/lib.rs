@@ -14,7 +14,6 @@ pub mod clock;
 mod cluster;
 mod driver;
 mod identity;
-pub mod log;
 pub mod memory;
 mod node;
 mod room;
@@ -24,6 +23,7 @@ pub mod server;
 mod session;
 mod store;
 
+pub use holdfast_proto::log;
 pub use identity::Identity;
 pub use node::{Node, NodeOptions};
 pub use scan::{ScanError, ScanRequest, Scanned, ScannedPage};

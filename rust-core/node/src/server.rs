@@ -28,6 +28,7 @@ mod counters;
 mod failure;
 mod greeting;
 mod grpc;
+mod grpc_stream;
 mod hooks;
 mod http;
 mod inbound;
@@ -39,6 +40,8 @@ mod metrics;
 mod options;
 mod outbound;
 mod payload;
+mod refusals;
+mod session;
 mod sessions;
 mod shared;
 mod spare;
@@ -109,6 +112,7 @@ impl Server {
         let mut others = vec![
             tokio::spawn(grpc::serve_grpc(Arc::clone(&shared), waiting)),
             tokio::spawn(sessions::end_forgotten(Arc::clone(&shared))),
+            tokio::spawn(refusals::report(Arc::clone(&shared))),
         ];
         if let Some(listener) = http_listener {
             others.push(tokio::spawn(http::serve_http(listener, Arc::clone(&shared))));

@@ -4,8 +4,6 @@ use std::sync::OnceLock;
 
 use holdfast_replication::GroupFailed;
 use holdfast_state::SessionHandle;
-#[cfg(feature = "server")]
-use parking_lot::Mutex;
 
 use crate::node::GROUPS;
 
@@ -18,22 +16,11 @@ pub struct ChangeNumbers {
     pub first_unacknowledged: u64,
 }
 
-/// Values that outcomes keep.
-#[cfg(feature = "server")]
-#[derive(Debug, Default)]
-struct Kept {
-    bytes: u64,
-    /// The newest change that keeps one.
-    through: u64,
-}
-
 /// One session. After its first change in a group, finding its record there costs one load.
 #[derive(Debug)]
 pub struct NodeSession {
     id: u128,
     groups: [OnceLock<SessionHandle>; GROUPS],
-    #[cfg(feature = "server")]
-    kept: Mutex<Kept>,
 }
 
 impl NodeSession {
@@ -43,8 +30,6 @@ impl NodeSession {
         Self {
             id,
             groups: [const { OnceLock::new() }; GROUPS],
-            #[cfg(feature = "server")]
-            kept: Mutex::default(),
         }
     }
 
@@ -52,30 +37,6 @@ impl NodeSession {
     #[must_use]
     pub fn id(&self) -> u128 {
         self.id
-    }
-
-    /// Counts a value that the outcome of a change keeps for its retry.
-    #[cfg(feature = "server")]
-    pub(crate) fn keep(&self, sequence: u64, bytes: u64) {
-        let mut kept = self.kept.lock();
-        kept.bytes += bytes;
-        kept.through = kept.through.max(sequence);
-    }
-
-    /// The bytes that are kept no longer, now that the client has seen the outcomes of all changes before this one.
-    #[cfg(feature = "server")]
-    pub(crate) fn acknowledge(&self, first_unacknowledged: u64) -> u64 {
-        let mut kept = self.kept.lock();
-        if first_unacknowledged > kept.through {
-            return std::mem::take(&mut kept.bytes);
-        }
-        0
-    }
-
-    /// The bytes that were kept, of a session that ends.
-    #[cfg(feature = "server")]
-    pub(crate) fn forget_kept(&self) -> u64 {
-        std::mem::take(&mut self.kept.lock().bytes)
     }
 
     pub(crate) fn is_open_in(&self, group: usize) -> bool {

@@ -4,18 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use holdfast_node::clock::{ClusterClock, ManualClock, SystemClock};
-use holdfast_node::log::{Level, LogSink};
+use holdfast_node::log::NoLog;
 use holdfast_node::{Node, NodeOptions, NodeStore, ScanRequest};
 use holdfast_state::{
     Change, Condition, Eviction, Expiry, KeyRange, Outcome, StateError, StoreClass, StoreSettings,
     StoreSettingsGiven,
 };
-
-struct Silent;
-
-impl LogSink for Silent {
-    fn line(&self, _: Level, _: &str) {}
-}
 
 const MIB: u64 = 1024 * 1024;
 
@@ -25,7 +19,7 @@ fn node_with(clock: Arc<dyn ClusterClock>, memory_limit: u64) -> Node {
         clock,
         memory_limit,
         seed: 7,
-        log: Arc::new(Silent),
+        log: Arc::new(NoLog),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_node::clock::{ClusterClock, ManualClock};
-use holdfast_node::log::{Level, LogSink};
+use holdfast_node::log::NoLog;
 use holdfast_node::{Node, NodeOptions, NodeStore};
 use holdfast_state::{
     Change, Condition, Eviction, Expiry, KeyRange, Outcome, StateError, StoreClass, StoreSettings,
@@ -12,12 +12,6 @@ use holdfast_state::{
 
 const MIB: u64 = 1024 * 1024;
 
-struct Silent;
-
-impl LogSink for Silent {
-    fn line(&self, _: Level, _: &str) {}
-}
-
 fn node(memory_limit: u64) -> (Node, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::default());
     let node = Node::start(NodeOptions {
@@ -25,7 +19,7 @@ fn node(memory_limit: u64) -> (Node, Arc<ManualClock>) {
         clock: Arc::clone(&clock) as Arc<dyn ClusterClock>,
         memory_limit,
         seed: 7,
-        log: Arc::new(Silent),
+        log: Arc::new(NoLog),
     });
     (node, clock)
 }

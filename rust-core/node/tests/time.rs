@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use holdfast_node::clock::{ClusterClock, ManualClock, SystemClock};
-use holdfast_node::log::{Level, LogSink};
+use holdfast_node::log::NoLog;
 use holdfast_node::{Node, NodeError, NodeOptions, NodeStore};
 use holdfast_state::{
     Change, Condition, Expiry, KeyRange, Outcome, StoreClass, StoreSettings, StoreSettingsGiven,
@@ -13,19 +13,13 @@ use holdfast_state::{
 const MIB: u64 = 1024 * 1024;
 const BOTH: [StoreClass; 2] = [StoreClass::Coordination, StoreClass::Cache];
 
-struct Silent;
-
-impl LogSink for Silent {
-    fn line(&self, _: Level, _: &str) {}
-}
-
 fn node_with(clock: Arc<dyn ClusterClock>) -> Node {
     Node::start(NodeOptions {
         name: "test".to_owned(),
         clock,
         memory_limit: 1024 * MIB,
         seed: 7,
-        log: Arc::new(Silent),
+        log: Arc::new(NoLog),
     })
 }
 

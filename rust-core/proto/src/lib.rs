@@ -1,10 +1,12 @@
 //! What client, node and C# agree on: the session protocol ([`session`]), the gRPC services of a node (`admin`, with
 //! the feature `grpc`), the one table of error codes ([`Code`]), whether a failed change may have been applied
-//! ([`Outcome`]), and the error that carries both to a caller ([`Error`]).
+//! ([`Outcome`]), the error that carries both to a caller ([`Error`]), what callers are held to ([`limits`]), and where
+//! lines for people go ([`log`]).
 
 mod code;
 mod error;
 pub mod limits;
+pub mod log;
 pub mod session;
 mod state_error;
 mod store_defaults;
@@ -23,6 +25,7 @@ pub mod admin {
 
 pub use code::{Code, Outcome};
 pub use error::Error;
+pub use state_error::change_refused;
 pub use store_defaults::{LEAST_MEMORY, resolve_store};
 pub use store_name::full_store_name;
 pub use text::bytes_text;

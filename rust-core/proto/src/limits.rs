@@ -1,4 +1,5 @@
-//! Limits of keys, values, batches and deadlines, checked before anything is sent. Errors say the limit and the size.
+//! Limits of what callers give (keys, values, batches, deadlines, bounds), checked before anything is sent and again
+//! where it arrives. Errors say the limit and the size.
 
 use crate::{Code, Error, bytes_text};
 use holdfast_state::{MAX_BATCH, MAX_KEY, MAX_TTL_MS};
@@ -43,6 +44,24 @@ pub fn check_ttl(what: &str, ttl_ms: i64) -> Result<u64, Error> {
         Ok(ttl_ms @ 1..=MAX_TTL_MS) => Ok(ttl_ms),
         _ => Err(ttl_refused(what, ttl_ms)),
     }
+}
+
+/// The bounds of an increment leave room for a number.
+#[inline]
+pub fn check_bounds(key: &[u8], minimum: i64, maximum: i64) -> Result<(), Error> {
+    if minimum > maximum {
+        Err(bounds_refused(key, minimum, maximum))
+    } else {
+        Ok(())
+    }
+}
+
+/// A clock is advanced by 0 ms or more.
+pub fn check_clock_step(by_ms: i64) -> Result<u64, Error> {
+    u64::try_from(by_ms).map_err(|_| {
+        let message = format!("a clock does not go back: advanced by {by_ms} ms");
+        Error::new(Code::InvalidArgument, message)
+    })
 }
 
 /// A key as it may appear in messages: UTF-8 as it is, what does not print and what is not UTF-8 escaped, cut at
@@ -112,6 +131,15 @@ fn ttl_refused(what: &str, ttl_ms: i64) -> Error {
     )
 }
 
+#[cold]
+fn bounds_refused(key: &[u8], minimum: i64, maximum: i64) -> Error {
+    let shown = escape_key(key);
+    Error::new(
+        Code::InvalidArgument,
+        format!("the bounds of '{shown}' are empty: minimum {minimum} is above maximum {maximum}"),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +196,27 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn the_bounds_of_an_increment_leave_room_for_a_number() {
+        assert_eq!(code(check_bounds(b"k", 3, 3)), None);
+        assert_eq!(code(check_bounds(b"k", i64::MIN, i64::MAX)), None);
+        let error = check_bounds(b"stock", 4, 3).unwrap_err();
+        assert_eq!(error.code, Code::InvalidArgument);
+        assert_eq!(
+            error.message,
+            "the bounds of 'stock' are empty: minimum 4 is above maximum 3"
+        );
+    }
+
+    #[test]
+    fn a_clock_does_not_go_back() {
+        assert_eq!(check_clock_step(0), Ok(0));
+        assert_eq!(check_clock_step(i64::MAX), Ok(i64::MAX as u64));
+        let error = check_clock_step(-1).unwrap_err();
+        assert_eq!(error.code, Code::InvalidArgument);
+        assert!(error.message.ends_with("by -1 ms"), "{error}");
     }
 
     #[test]

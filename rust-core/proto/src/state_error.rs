@@ -2,6 +2,7 @@
 
 use holdfast_state::{Eviction, StateError, StoreClass, StoreSettings, StoreSettingsGiven};
 
+use crate::limits::escape_key;
 use crate::{Code, Error, Outcome, bytes_text};
 
 impl From<StateError> for Error {
@@ -68,6 +69,15 @@ impl From<StateError> for Error {
             }
         }
     }
+}
+
+/// Why the machine refused a change of a key, saying of which key and store it is.
+#[cold]
+#[must_use]
+pub fn change_refused(store: &str, key: &[u8], refused: StateError) -> Error {
+    let mut error = Error::from(refused);
+    error.message = format!("key '{}' of store '{store}': {}", escape_key(key), error.message);
+    error
 }
 
 /// `max-memory 64MiB, not 128MiB`: each setting that was given and differs, with the store's own value first.
@@ -189,6 +199,14 @@ mod tests {
             error.message,
             "the counter is 9: adding 2 would go outside 0 to 10"
         );
+    }
+
+    #[test]
+    fn a_refused_change_names_its_key_and_store() {
+        let error = change_refused("shop/stock", b"k\n1", StateError::NotANumber);
+        assert_eq!(error.code, Code::NotANumber);
+        let named = "key 'k\\n1' of store 'shop/stock': the value is not";
+        assert!(error.message.starts_with(named), "{error}");
     }
 
     #[test]

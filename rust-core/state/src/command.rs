@@ -187,6 +187,22 @@ impl<'a> Change<'a> {
             _ => None,
         }
     }
+
+    /// Whether its outcome gives the former entry back.
+    #[must_use]
+    #[inline]
+    pub fn returns_previous(&self) -> bool {
+        matches!(
+            self,
+            Change::Put {
+                return_previous: true,
+                ..
+            } | Change::Delete {
+                return_previous: true,
+                ..
+            }
+        )
+    }
 }
 
 /// A change of the group itself.

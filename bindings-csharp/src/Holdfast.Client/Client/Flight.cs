@@ -50,6 +50,10 @@ internal sealed class Flight<T>
         }
     }
 
+    /// <summary>Callers that wait for the value of a key now.</summary>
+    internal static int WaitersOf(FlightKey key) =>
+        InTheAir.TryGetValue(key, out Flight<T>? flight) ? Volatile.Read(ref flight._waiters) : 0;
+
     internal async Task<T> WaitAsync(CancellationToken cancellationToken)
     {
         try

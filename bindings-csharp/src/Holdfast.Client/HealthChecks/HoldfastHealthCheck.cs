@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Holdfast;
@@ -10,10 +11,30 @@ namespace Holdfast;
 /// </summary>
 internal sealed class HoldfastHealthCheck(Func<HoldfastClient> client, TimeSpan timeout) : IHealthCheck
 {
-    internal static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>What opening the store gets at least: 0 would stand for the client's own timeout.</summary>
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>Registers a check of the client that <paramref name="client"/> finds when it runs.</summary>
+    internal static IHealthChecksBuilder Register(
+        IHealthChecksBuilder builder,
+        string name,
+        Func<IServiceProvider, HoldfastClient> client,
+        HealthStatus? failureStatus,
+        IEnumerable<string>? tags,
+        TimeSpan? timeout)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        TimeSpan within = timeout ?? DefaultTimeout;
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(within, TimeSpan.Zero, nameof(timeout));
+        return builder.Add(new HealthCheckRegistration(
+            name,
+            services => new HoldfastHealthCheck(() => client(services), within),
+            failureStatus,
+            tags));
+    }
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {

@@ -27,20 +27,14 @@ public static class HoldfastHealthChecksBuilderExtensions
         string? serviceKey = null,
         HealthStatus? failureStatus = null,
         IEnumerable<string>? tags = null,
-        TimeSpan? timeout = null)
-    {
-        ArgumentNullException.ThrowIfNull(builder);
-        ArgumentException.ThrowIfNullOrEmpty(name);
-        TimeSpan within = timeout ?? HoldfastHealthCheck.DefaultTimeout;
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(within, TimeSpan.Zero, nameof(timeout));
-        return builder.Add(new HealthCheckRegistration(
+        TimeSpan? timeout = null) =>
+        HoldfastHealthCheck.Register(
+            builder,
             name,
-            services => new HoldfastHealthCheck(
-                () => serviceKey is null
-                    ? services.GetRequiredService<HoldfastClient>()
-                    : services.GetRequiredKeyedService<HoldfastClient>(serviceKey),
-                within),
+            services => serviceKey is null
+                ? services.GetRequiredService<HoldfastClient>()
+                : services.GetRequiredKeyedService<HoldfastClient>(serviceKey),
             failureStatus,
-            tags));
-    }
+            tags,
+            timeout);
 }

@@ -25,20 +25,14 @@ public static class HoldfastCachingHealthChecksBuilderExtensions
         object? serviceKey = null,
         HealthStatus? failureStatus = null,
         IEnumerable<string>? tags = null,
-        TimeSpan? timeout = null)
-    {
-        ArgumentNullException.ThrowIfNull(builder);
-        ArgumentException.ThrowIfNullOrEmpty(name);
-        var within = timeout ?? HoldfastHealthCheck.DefaultTimeout;
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(within, TimeSpan.Zero, nameof(timeout));
-        return builder.Add(new HealthCheckRegistration(
+        TimeSpan? timeout = null) =>
+        HoldfastHealthCheck.Register(
+            builder,
             name,
-            services => new HoldfastHealthCheck(
-                () => (serviceKey is null
-                    ? services.GetRequiredService<HoldfastDistributedCache>()
-                    : services.GetRequiredKeyedService<HoldfastDistributedCache>(serviceKey)).Client,
-                within),
+            services => (serviceKey is null
+                ? services.GetRequiredService<HoldfastDistributedCache>()
+                : services.GetRequiredKeyedService<HoldfastDistributedCache>(serviceKey)).Client,
             failureStatus,
-            tags));
-    }
+            tags,
+            timeout);
 }

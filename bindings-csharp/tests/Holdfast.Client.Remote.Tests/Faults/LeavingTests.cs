@@ -6,46 +6,15 @@ namespace Holdfast.Tests.Faults;
 [Collection(Alone.Name)]
 public class LeavingTests
 {
-    [Fact]
-    public async Task a_process_exits_with_a_thousand_calls_in_flight_to_a_node_that_answers_nothing()
-    {
-        using ServeProcess node = ServeProcess.Start();
-        using Process child = RemoteChildProcess.Start("exit-with-calls-in-flight", TestNode.Of(node));
-        try
-        {
-            Assert.Equal("connected", await child.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)));
-            node.Suspend();
-            await child.StandardInput.WriteLineAsync();
-            Assert.Equal("leaving", await child.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)));
-            await child.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
-            Assert.Equal(0, child.ExitCode);
-        }
-        finally
-        {
-            child.Kill();
-        }
-    }
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     [Fact]
-    public async Task a_call_from_a_handler_of_the_exit_that_comes_after_the_clients_own_ends_at_once()
-    {
-        using ServeProcess node = ServeProcess.Start();
-        using Process child = RemoteChildProcess.Start("call-while-exiting", TestNode.Of(node));
-        try
-        {
-            Assert.Equal("connected", await child.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)));
-            node.Suspend();
-            await child.StandardInput.WriteLineAsync();
-            string output = await child.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(1));
-            Assert.Equal(["closed", "closed", "closed", "left"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-            await child.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
-            Assert.Equal(0, child.ExitCode);
-        }
-        finally
-        {
-            child.Kill();
-        }
-    }
+    public Task a_process_exits_with_a_thousand_calls_in_flight_to_a_node_that_answers_nothing() =>
+        LeavesASuspendedNodeAsync("exit-with-calls-in-flight", "leaving");
+
+    [Fact]
+    public Task a_call_from_a_handler_of_the_exit_that_comes_after_the_clients_own_ends_at_once() =>
+        LeavesASuspendedNodeAsync("call-while-exiting", "closed", "closed", "closed", "left");
 
     [Fact]
     public async Task a_client_that_nobody_holds_is_collected_though_its_connection_is_open_and_its_events_refer_to_it()
@@ -60,6 +29,27 @@ public class LeavingTests
                 return !client.IsAlive;
             },
             "the client is collected");
+    }
+
+    /// <summary>Runs a process until it has connected, suspends its node, and expects it to say these lines and to exit well.</summary>
+    private static async Task LeavesASuspendedNodeAsync(string scenario, params string[] lastWords)
+    {
+        using ServeProcess node = ServeProcess.Start();
+        using Process child = RemoteChildProcess.Start(scenario, TestNode.Of(node));
+        try
+        {
+            Assert.Equal("connected", await child.StandardOutput.ReadLineAsync().WaitAsync(Patience));
+            node.Suspend();
+            await child.StandardInput.WriteLineAsync();
+            string output = await child.StandardOutput.ReadToEndAsync().WaitAsync(Patience);
+            Assert.Equal(lastWords, output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            await child.WaitForExitAsync().WaitAsync(Patience);
+            Assert.Equal(0, child.ExitCode);
+        }
+        finally
+        {
+            child.Kill();
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -78,6 +78,9 @@ public class GetOrCreateTests
         using var impatient = new CancellationTokenSource();
         Task<string> first = client.GetOrCreateAsync("k", Make, cancellationToken: impatient.Token).AsTask();
         Task<string> second = client.GetOrCreateAsync("k", Make).AsTask();
+        // Each joins once it has missed the entry: before both have, there would be nobody left to make it for.
+        Assert.True(SpinWait.SpinUntil(
+            () => Flight<string>.WaitersOf(client.FlightKeyOf<string>("k")) == 2, TimeSpan.FromSeconds(30)));
         await impatient.CancelAsync();
         var error = await Assert.ThrowsAsync<HoldfastCanceledException>(() => first);
         Assert.Equal(impatient.Token, error.CancellationToken);

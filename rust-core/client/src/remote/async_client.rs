@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use holdfast_proto::log::NoLog;
 use holdfast_proto::session::{Operation, ReplyHeader, RequestHeader, StoreDescription, StoreStats, flags};
 use holdfast_proto::{Code, Error};
 use parking_lot::Mutex;
@@ -12,7 +13,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 
 use super::client::RemoteClient;
 use super::options::{ClientOptions, RemoteOptions};
-use super::sink::{Completed, NoLog, Sink, StateChange};
+use super::sink::{Completed, Sink, StateChange};
 use crate::connection_string::ConnectionString;
 use crate::settings::StoreSettings;
 

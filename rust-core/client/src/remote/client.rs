@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use holdfast_proto::limits::{check_key, check_value};
+use holdfast_proto::log::LogSink;
 use holdfast_proto::session::{
     MAX_HEADER, MAX_PAYLOAD, Operation, RequestHeader, StoreDefinition, flags, operation_of,
 };
@@ -17,7 +18,7 @@ use super::core::{Core, Thread, deadline_after};
 use super::options::{ClientOptions, RemoteOptions};
 use super::pending::{Owner, Pending};
 use super::registry::Remote;
-use super::sink::{Log, Sink};
+use super::sink::Sink;
 use super::stores::StoreEntry;
 use super::{errors, io_thread};
 use crate::connection_string::parse_store_name;
@@ -64,7 +65,7 @@ impl RemoteClient {
         options: RemoteOptions,
         client: ClientOptions,
         sink: Arc<dyn Sink>,
-        log: Arc<dyn Log>,
+        log: Arc<dyn LogSink>,
     ) -> Result<RemoteClient, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let remote = Remote::of(options, log)?;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use holdfast_proto::log::Level;
 use holdfast_proto::{Code, Error};
 use tokio::runtime::{Builder, Runtime};
 
 use super::core::Thread;
 use super::links::Link;
 use super::registry::Shared;
-use super::sink::LogLevel;
 use super::{keeper, link};
 
 /// Starts the thread. Called under the core's lock, which the thread waits for.
@@ -62,7 +62,7 @@ fn run(runtime: Runtime, shared: &Arc<Shared>) {
 /// After a panic: everything ends with an error, and nothing is accepted any more. The process lives.
 fn break_down(shared: &Shared, panic: &str) {
     let message = format!("the I/O thread met a defect: {panic}");
-    shared.log.line(LogLevel::Error, &message);
+    shared.log.line(Level::Error, &message);
     let error = Error::new(Code::Internal, message);
     {
         let mut core = shared.core.lock();

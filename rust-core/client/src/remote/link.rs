@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_proto::Error;
+use holdfast_proto::log::Level;
 use holdfast_proto::session::Welcome;
 use tokio::time::{Instant, sleep};
 
@@ -21,7 +22,7 @@ use self::drive::Ended;
 use super::errors;
 use super::links::Up;
 use super::registry::Shared;
-use super::sink::{ConnectionState, LogLevel, StateChange};
+use super::sink::{ConnectionState, StateChange};
 
 /// Runs for ever.
 pub(super) async fn run(shared: &Arc<Shared>, link: usize) {
@@ -136,7 +137,7 @@ async fn round(
             }
             Err(Failed { error, lasting }) => {
                 let text = format!("{address}: {}", error.message);
-                shared.log.line(LogLevel::Debug, &text);
+                shared.log.line(Level::Debug, &text);
                 shared.core.lock().last_error = text;
                 if lasting {
                     refusal = Some(error);
@@ -152,7 +153,7 @@ async fn serve(shared: &Arc<Shared>, link: usize, at: Address, connection: Box<C
     let address = connection.address.clone();
     if !begin(shared, link, at.server, &connection) {
         let text = format!("{address} belongs to another cluster than it did");
-        shared.log.line(LogLevel::Warning, &text);
+        shared.log.line(Level::Warning, &text);
         unreachable(shared, link);
         return 0;
     }
@@ -173,7 +174,7 @@ async fn serve(shared: &Arc<Shared>, link: usize, at: Address, connection: Box<C
         (node, core.is_connected())
     };
     shared.log.line(
-        LogLevel::Warning,
+        Level::Warning,
         &format!("the connection to {address} ended: {reason}"),
     );
     if !connected {
@@ -245,7 +246,7 @@ fn begin(shared: &Shared, link: usize, server: u32, connection: &Connection) -> 
         "connected to {address} (node {}, epoch {})",
         welcome.node, welcome.epoch
     );
-    shared.log.line(LogLevel::Information, &text);
+    shared.log.line(Level::Information, &text);
     true
 }
 
@@ -291,7 +292,7 @@ fn refuse(shared: &Shared, refusal: Error) {
     if news {
         shared
             .log
-            .line(LogLevel::Error, &format!("refused: {}", refusal.message));
+            .line(Level::Error, &format!("refused: {}", refusal.message));
         announce(
             shared,
             ConnectionState::Disconnected,

@@ -118,7 +118,8 @@ pub(crate) struct Timing {
     pub(crate) ping_after: Duration,
     /// With requests outstanding, silence after which the connection is dead.
     pub(crate) dead_after: Duration,
-    /// Silence after which a node that said Goodbye gets no more time for what is outstanding.
+    /// Silence after which a node that said Goodbye gets no more time for what is outstanding: most of what a node gives
+    /// its connections when it stops, and little enough for a read to be sent again within its own time.
     pub(crate) drain: Duration,
     /// First and longest upper bound of the pause between rounds of attempts.
     pub(crate) backoff: (Duration, Duration),
@@ -136,11 +137,29 @@ impl Default for Timing {
             attempt: Duration::from_secs(2),
             ping_after: Duration::from_secs(1),
             dead_after: Duration::from_secs(2),
-            drain: Duration::from_secs(1),
+            drain: Duration::from_secs(4),
             backoff: (Duration::from_millis(20), Duration::from_secs(2)),
             lasting_backoff: Duration::from_secs(5),
             most_waiting: 64 << 20,
             most_pending: 256 << 20,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::table::{DefaultValue, Setting};
+
+    #[test]
+    fn a_node_that_stops_gets_most_of_its_time_and_leaves_some_of_the_requests() {
+        let setting = Setting::find("stop-timeout").unwrap();
+        let DefaultValue::Value(grace) = setting.default else {
+            panic!("it has a default");
+        };
+        let grace = setting.duration(grace).unwrap().unwrap();
+        let drain = Timing::default().drain;
+        assert!(drain >= grace * 3 / 4 && drain < grace, "{drain:?}");
+        assert!(drain < ClientOptions::default().timeout, "{drain:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use holdfast_proto::log::LogSink;
 use holdfast_proto::{Code, Error};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -9,12 +10,11 @@ use tokio::sync::Notify;
 use super::core::{Core, Thread};
 use super::links::Link;
 use super::options::RemoteOptions;
-use super::sink::Log;
 
 /// What the threads of one connection share.
 pub(super) struct Shared {
     pub(super) options: RemoteOptions,
-    pub(super) log: Arc<dyn Log>,
+    pub(super) log: Arc<dyn LogSink>,
     pub(super) core: Mutex<Core>,
     /// Wakes the keeper: something is to be delivered, or a deadline is earlier than it knows.
     pub(super) keeper: Notify,
@@ -44,7 +44,7 @@ static REMOTES: Mutex<Vec<Weak<Remote>>> = Mutex::new(Vec::new());
 
 impl Remote {
     /// The one with these options, or a new one.
-    pub(super) fn of(options: RemoteOptions, log: Arc<dyn Log>) -> Result<Arc<Remote>, Error> {
+    pub(super) fn of(options: RemoteOptions, log: Arc<dyn LogSink>) -> Result<Arc<Remote>, Error> {
         options.check()?;
         let mut remotes = REMOTES.lock();
         remotes.retain(|remote| remote.strong_count() > 0);

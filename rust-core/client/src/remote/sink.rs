@@ -114,33 +114,3 @@ pub struct StateChange {
     /// Why there is no connection; empty: there is one.
     pub reason: String,
 }
-
-/// How urgent a line is; the numbers are the ABI's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum LogLevel {
-    /// For following single requests.
-    Trace = 0,
-    /// For following what the connection does.
-    Debug = 1,
-    /// Something worth knowing happened.
-    Information = 2,
-    /// Something an operator should look at.
-    Warning = 3,
-    /// Something is broken.
-    Error = 4,
-}
-
-/// Takes lines about a connection. It must return at once and must not call back into the client.
-pub trait Log: Send + Sync {
-    /// Takes one line.
-    fn line(&self, level: LogLevel, message: &str);
-}
-
-/// Drops every line.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoLog;
-
-impl Log for NoLog {
-    fn line(&self, _: LogLevel, _: &str) {}
-}

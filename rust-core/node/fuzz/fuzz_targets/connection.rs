@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use holdfast_node::clock::ManualClock;
-use holdfast_node::log::{Level, LogSink};
+use holdfast_node::log::NoLog;
 use holdfast_node::server::{Server, ServerOptions};
 use holdfast_node::{Node, NodeOptions};
 use holdfast_proto::session::{
@@ -24,12 +24,6 @@ use tokio::runtime::Runtime;
 const LONGEST: Duration = Duration::from_secs(8);
 /// A new server from time to time, so that stores that inputs have made do not add up.
 const INPUTS_EACH: u64 = 2_000;
-
-struct NoLog;
-
-impl LogSink for NoLog {
-    fn line(&self, _: Level, _: &str) {}
-}
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
@@ -92,12 +86,15 @@ async fn feed(address: SocketAddr, input: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     let (mut read, mut write) = stream.split();
     let sending = async {
+        // What is none of the protocol is cut before all of it is read: not every byte finds somebody.
         let _ = write.write_all(input).await;
         let _ = write.shutdown().await;
     };
-    // A reset is an end too.
-    let both = async { tokio::join!(sending, read.read_to_end(&mut answer)) };
-    tokio::time::timeout(LONGEST, both)
+    let reading = async {
+        // A reset is an end too: `answer` has what came before.
+        let _ = read.read_to_end(&mut answer).await;
+    };
+    tokio::time::timeout(LONGEST, async { tokio::join!(sending, reading) })
         .await
         .expect("a connection ends when its client has said everything");
     answer

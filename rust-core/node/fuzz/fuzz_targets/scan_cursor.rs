@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use holdfast_node::clock::ManualClock;
-use holdfast_node::log::{Level, LogSink};
+use holdfast_node::log::NoLog;
 use holdfast_node::{Node, NodeOptions, NodeStore, ScanError, ScanRequest};
 use holdfast_state::{
     Change, Condition, Expiry, KeyRange, StoreClass, StoreSettings, StoreSettingsGiven,
@@ -13,12 +13,6 @@ use libfuzzer_sys::fuzz_target;
 
 const KEYS: usize = 40;
 const PAGE: usize = 7;
-
-struct NoLog;
-
-impl LogSink for NoLog {
-    fn line(&self, _: Level, _: &str) {}
-}
 
 struct Stores {
     _node: Node,

@@ -13,8 +13,9 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::connection::Connection;
 use super::counters::count;
@@ -144,16 +145,15 @@ async fn serve(
     tls: Option<TlsAcceptor>,
     grpc: mpsc::Sender<Stream>,
 ) {
-    let patience = shared.options().limits.hello_timeout;
-    let opening = async {
-        let mut stream = match tls {
-            None => Stream::plain(io, peer, place),
-            Some(acceptor) => Stream::tls(acceptor.accept(io).await?, peer, place),
-        };
-        let first = stream.look::<4>().await?;
-        io::Result::Ok((stream, first))
+    let deadline = Instant::now() + shared.options().limits.hello_timeout;
+    let mut stream = match tls {
+        None => Stream::plain(io, peer, place),
+        Some(acceptor) => match secure(&shared, &acceptor, io, peer, deadline).await {
+            Some(io) => Stream::tls(io, peer, place),
+            None => return,
+        },
     };
-    let Ok(Ok((stream, first))) = timeout(patience, opening).await else {
+    let Ok(Ok(first)) = timeout_at(deadline, stream.look::<4>()).await else {
         return;
     };
     match first {
@@ -166,6 +166,26 @@ async fn serve(
         HTTP2 => drop(grpc.try_send(stream)),
         _ => count(&shared.counters.protocol_errors),
     }
+}
+
+/// The TLS handshake. That it fails is for operators to know, but not of a peer that goes without a word, as probes do.
+async fn secure(
+    shared: &Shared,
+    acceptor: &TlsAcceptor,
+    io: TcpStream,
+    peer: SocketAddr,
+    deadline: Instant,
+) -> Option<TlsStream<TcpStream>> {
+    if !matches!(timeout_at(deadline, io.peek(&mut [0])).await, Ok(Ok(1))) {
+        return None;
+    }
+    let reason = match timeout_at(deadline, acceptor.accept(io)).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the client did not finish it in time".to_owned(),
+    };
+    shared.refusals.handshake(peer, &reason);
+    None
 }
 
 async fn session(shared: Arc<Shared>, mut stream: Stream) {

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use holdfast_proto::limits::{check_key, check_ttl, check_value, escape_key};
+use holdfast_proto::limits::{check_bounds, check_clock_step, check_key, check_ttl, check_value};
 use holdfast_proto::session::{Operation, ReplyHeader, RequestHeader, flags, outcome_reply};
-use holdfast_proto::{Code, Error, Outcome, bytes_text};
-use holdfast_state::{EntryRef, EntryView, StateError};
+use holdfast_proto::{Code, Error, Outcome, bytes_text, change_refused};
+use holdfast_state::{EntryRef, EntryView};
 
 use super::failure::{Failure, node_error, store_error};
 use super::hooks::Identity;
 use super::outbound::COPIED;
 use super::payload::Payload;
+use super::session::Session;
 use super::shared::Shared;
 use super::{batch, many, stores};
-use crate::session::{ChangeNumbers, NodeSession};
+use crate::session::ChangeNumbers;
 use crate::store::NodeStore;
 
 /// A reply that is not encoded yet.
@@ -46,7 +47,7 @@ impl From<(ReplyHeader, Option<EntryRef>)> for Answer {
 pub(crate) struct Caller {
     pub(crate) shared: Arc<Shared>,
     pub(crate) identity: Arc<Identity>,
-    pub(crate) session: Option<Arc<NodeSession>>,
+    pub(crate) session: Option<Arc<Session>>,
 }
 
 impl Caller {
@@ -175,55 +176,23 @@ impl Caller {
             return Err(Error::new(Code::InvalidArgument, message));
         };
         let outcome = if sequence == 0 {
-            store.change(&change)
+            store
+                .change(&change)
+                .map_err(|failed| store_error(store, failed))?
         } else {
-            let session = self.session.as_ref().ok_or_else(no_session)?;
-            let gives_back = header.has(flags::RETURN_PREVIOUS);
-            if gives_back {
-                self.room_to_keep(session, header.first_unacknowledged)?;
-            }
             let numbers = ChangeNumbers {
                 sequence,
                 first_unacknowledged: header.first_unacknowledged,
             };
-            store
-                .change_once(&change, session, numbers)
-                .map(|(outcome, repeated)| {
-                    *dedupe_hits += u64::from(repeated);
-                    if let holdfast_state::Outcome::Changed {
-                        previous: Some(entry),
-                        ..
-                    } = &outcome
-                        && !repeated
-                    {
-                        let bytes = entry.value().len() as u64;
-                        self.shared.sessions.kept.take(bytes);
-                        session.keep(sequence, bytes);
-                    }
-                    outcome
-                })
+            let session = self.session.as_ref().ok_or_else(no_session)?;
+            let (outcome, repeated) = session.change_once(store, &change, numbers)?;
+            *dedupe_hits += u64::from(repeated);
+            outcome
         };
         match outcome {
-            Ok(holdfast_state::Outcome::Failed(error)) => Err(named(store, key, error)),
-            Ok(outcome) => outcome_reply(outcome),
-            Err(failed) => Err(store_error(store, failed)),
+            holdfast_state::Outcome::Failed(error) => Err(change_refused(store.name(), key, error)),
+            outcome => outcome_reply(outcome),
         }
-    }
-
-    /// A retry must get the former value again: it is kept until the client says that it has it.
-    fn room_to_keep(&self, session: &NodeSession, first_unacknowledged: u64) -> Result<(), Error> {
-        let kept = &self.shared.sessions.kept;
-        kept.give(session.acknowledge(first_unacknowledged));
-        if !kept.is_over() {
-            return Ok(());
-        }
-        let message = format!(
-            "the node keeps {} bytes of former values for clients that have not said that they got them: at most {}; \
-             come again, or do not ask for the former value",
-            kept.used(),
-            bytes_text(kept.limit())
-        );
-        Err(Error::new(Code::ResourceExhausted, message))
     }
 
     fn ping(&self) -> Answer {
@@ -242,10 +211,7 @@ impl Caller {
         let permissions = self.shared.options().permissions;
         permissions.check(&self.identity, &self.identity.tenant, "", operation)?;
         self.check_epoch(operation, header)?;
-        let by_ms = u64::try_from(header.delta).map_err(|_| {
-            let message = format!("a clock does not go back: advanced by {} ms", header.delta);
-            Error::new(Code::InvalidArgument, message)
-        })?;
+        let by_ms = check_clock_step(header.delta)?;
         let node = self.shared.node();
         let now = node.advance_clock(by_ms).map_err(node_error)?.ok_or_else(|| {
             let message = format!(
@@ -277,19 +243,6 @@ fn other_epoch(sent: u64, epoch: u64) -> Error {
     Error::new(Code::SessionExpired, message).with_outcome(Outcome::Unknown)
 }
 
-/// The error of a change, saying of which key and store it is.
-#[cold]
-fn named(store: &NodeStore, key: &[u8], error: StateError) -> Error {
-    let mut error = Error::from(error);
-    error.message = format!(
-        "key '{}' of store '{}': {}",
-        escape_key(key),
-        store.name(),
-        error.message
-    );
-    error
-}
-
 /// What a client of this project checks before it sends.
 #[inline]
 fn check_change(
@@ -308,13 +261,7 @@ fn check_change(
             header.minimum.unwrap_or(i64::MIN),
             header.maximum.unwrap_or(i64::MAX),
         );
-        if minimum > maximum {
-            let message = format!(
-                "the bounds of '{}' are empty: minimum {minimum} is above maximum {maximum}",
-                escape_key(key)
-            );
-            return Err(Error::new(Code::InvalidArgument, message));
-        }
+        check_bounds(key, minimum, maximum)?;
     }
     for (what, ms) in [
         ("time to live", header.ttl_ms),

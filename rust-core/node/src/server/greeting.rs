@@ -129,7 +129,10 @@ fn welcome(shared: &Arc<Shared>, stream: &Stream, hello: Hello, rest: Bytes) -> 
         );
         return Err(refusal(Code::Unavailable, reason, true));
     }
-    let token = credential(shared, &hello).map_err(|error| refusal(error.code, error.message, false))?;
+    let token = credential(shared, &hello).map_err(|error| {
+        shared.refusals.credential(stream.peer(), &error.message);
+        refusal(error.code, error.message, false)
+    })?;
     if shared.is_stopping() {
         return Err(refusal(Code::Unavailable, "the node is stopping", true));
     }

@@ -1,10 +1,10 @@
 //! gRPC, on the sessions' port: what operators ask (`holdfast.admin.v1`), the standard health service, and reflection.
 //!
 //! The admin service needs the node's token where there is one (`authorization: Bearer TOKEN`). Health and reflection do
-//! not: probes have no secrets, and the services' description is public.
+//! not: probes have no secrets, and the services' description is public. A connection of which no call brings the token is
+//! cut after the time that sessions have for their Hello; it may ask for the health again on the next one.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use super::grpc_stream::{GrpcPeer, GrpcStream};
 use super::http::not_ready;
 use super::shared::Shared;
 use super::stream::Stream;
@@ -60,6 +60,9 @@ pub(crate) async fn serve_grpc(shared: Arc<Shared>, streams: mpsc::Receiver<Stre
         guard.check(request)
     });
     let stopped = Arc::clone(&shared);
+    let joined = Arc::clone(&shared);
+    let streams =
+        ReceiverStream::new(streams).map(move |stream| Ok::<_, Infallible>(GrpcStream::new(&joined, stream)));
     let served = tonic::transport::Server::builder()
         .timeout(CALL_TIMEOUT)
         .max_concurrent_streams(MOST_STREAMS)
@@ -72,12 +75,9 @@ pub(crate) async fn serve_grpc(shared: Arc<Shared>, streams: mpsc::Receiver<Stre
         .add_service(health)
         .add_service(reflection)
         .add_service(admin)
-        .serve_with_incoming_shutdown(
-            ReceiverStream::new(streams).map(Ok::<_, Infallible>),
-            async move {
-                stopped.stopped().await;
-            },
-        );
+        .serve_with_incoming_shutdown(streams, async move {
+            stopped.stopped().await;
+        });
     let last = async {
         shared.stopped().await;
         tokio::time::sleep(LAST_CALLS).await;
@@ -112,14 +112,6 @@ async fn report_health(shared: Arc<Shared>, reporter: HealthReporter) {
     }
 }
 
-impl Connected for Stream {
-    type ConnectInfo = SocketAddr;
-
-    fn connect_info(&self) -> SocketAddr {
-        self.peer()
-    }
-}
-
 /// Lets calls with the node's token through.
 struct Guard(Arc<Shared>);
 
@@ -134,17 +126,25 @@ impl Guard {
         let Some(token) = &self.0.options().token else {
             return Ok(request);
         };
+        let peer = request.extensions().get::<GrpcPeer>();
         let given = request
             .metadata()
             .get("authorization")
             .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        match given {
-            Some(given) if bool::from(given.ct_eq(token.as_bytes())) => Ok(request),
-            Some(_) => Err(Status::unauthenticated("the token is not this node's")),
-            None => Err(Status::unauthenticated(
-                "this node needs its token: send the metadata 'authorization: Bearer TOKEN'",
-            )),
+        let reason = match given {
+            Some(given) if bool::from(given.ct_eq(token.as_bytes())) => {
+                if let Some(peer) = peer {
+                    peer.trust();
+                }
+                return Ok(request);
+            }
+            Some(_) => "the token is not this node's",
+            None => "this node needs its token: send the metadata 'authorization: Bearer TOKEN'",
+        };
+        if let Some(peer) = peer {
+            self.0.refusals.credential(peer.address, reason);
         }
+        Err(Status::unauthenticated(reason))
     }
 }
 

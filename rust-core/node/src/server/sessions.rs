@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::admission::ByteBudget;
+use super::session::Session;
 use super::shared::Shared;
 use crate::Node;
-use crate::session::NodeSession;
 
 /// Sessions that are remembered at most: above it those that have been without a connection for longest go.
 const MOST: usize = 100_000;
@@ -20,7 +20,7 @@ const LOOKS: u32 = 10;
 const LEAST_INTERVAL: Duration = Duration::from_millis(10);
 
 struct Record {
-    session: Arc<NodeSession>,
+    session: Arc<Session>,
     connections: u32,
     /// Number of the last time that it lost its last connection.
     left: u64,
@@ -44,7 +44,7 @@ struct Table {
 /// The sessions of a node.
 pub(crate) struct Sessions {
     /// Values that remembered outcomes keep for retries: of changes that give the former value back.
-    pub(crate) kept: ByteBudget,
+    kept: Arc<ByteBudget>,
     table: Mutex<Table>,
     lifetime: Duration,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) fn new(lifetime: Duration, most_kept: u64) -> Self {
         Self {
-            kept: ByteBudget::new(most_kept),
+            kept: Arc::new(ByteBudget::new(most_kept)),
             table: Mutex::default(),
             lifetime,
         }
@@ -68,10 +68,10 @@ impl Sessions {
         let mut table = self.table.lock();
         let known = table.records.contains_key(&id);
         if !known && table.records.len() >= MOST {
-            table.forget(shared.node(), &self.kept, |_| true).then_some(())?;
+            table.forget(shared.node(), |_| true).then_some(())?;
         }
         let record = table.records.entry(id).or_insert_with(|| Record {
-            session: Arc::new(NodeSession::new(id)),
+            session: Arc::new(Session::new(id, Arc::clone(&self.kept))),
             connections: 0,
             left: 0,
         });
@@ -106,7 +106,7 @@ impl Sessions {
         while self
             .table
             .lock()
-            .forget(node, &self.kept, |left| now - left.at >= self.lifetime)
+            .forget(node, |left| now - left.at >= self.lifetime)
         {}
     }
 }
@@ -114,7 +114,7 @@ impl Sessions {
 impl Table {
     /// Ends the session that has been without a connection for longest, if `is_over` says so. Its groups forget it before
     /// anybody can come back under its id.
-    fn forget(&mut self, node: &Node, kept: &ByteBudget, is_over: impl Fn(&Left) -> bool) -> bool {
+    fn forget(&mut self, node: &Node, is_over: impl Fn(&Left) -> bool) -> bool {
         while let Some(left) = self.left.front() {
             let is_gone = |record: &Record| record.connections == 0 && record.left == left.number;
             let gone = self.records.get(&left.id).is_some_and(is_gone);
@@ -125,8 +125,7 @@ impl Table {
             self.left.pop_front();
             if gone {
                 if let Some(record) = self.records.remove(&id) {
-                    node.close_session(&record.session);
-                    kept.give(record.session.forget_kept());
+                    node.close_session(record.session.known());
                 }
                 return true;
             }
@@ -138,12 +137,12 @@ impl Table {
 /// A connection's use of a session, which lives on for a while after the last one.
 pub(crate) struct SessionUse {
     shared: Arc<Shared>,
-    pub(crate) session: Arc<NodeSession>,
+    pub(crate) session: Arc<Session>,
 }
 
 impl Drop for SessionUse {
     fn drop(&mut self) {
-        self.shared.sessions.disconnect(self.session.id());
+        self.shared.sessions.disconnect(self.session.known().id());
     }
 }
 

@@ -15,6 +15,7 @@ use super::counters::Counters;
 pub use super::counters::{CODE_CLASSES, CodeClass, OPERATIONS, Totals, operation_name};
 use super::link::Link;
 use super::options::ServerOptions;
+use super::refusals::Refusals;
 use super::sessions::Sessions;
 use crate::Node;
 use crate::clock::first_revision;
@@ -57,6 +58,7 @@ pub struct Shared {
     pub(crate) counters: Counters,
     pub(crate) budget: ByteBudget,
     pub(crate) sessions: Sessions,
+    pub(crate) refusals: Refusals,
     /// Long operations at once.
     pub(crate) jobs: Arc<Semaphore>,
     /// Of these, at most so many of one connection.
@@ -78,6 +80,7 @@ impl Shared {
             budget: ByteBudget::new(options.limits.node_bytes(node.memory_limit())),
             available: MemoryFacts::read().limit(),
             counters: Counters::default(),
+            refusals: Refusals::default(),
             sessions: Sessions::new(
                 options.limits.session_lifetime,
                 options.limits.node_bytes(node.memory_limit()),

@@ -2,10 +2,12 @@
 
 mod bounds;
 mod dedupe;
+mod grpc;
 mod hello;
 mod hostile;
 mod many;
 mod operations;
 mod peer;
 mod pieces;
+mod refused;
 mod stop;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use holdfast_node::clock::{ClusterClock, ManualClock};
-use holdfast_node::log::{Level, LogSink};
+use holdfast_node::log::NoLog;
 use holdfast_node::server::{Server, ServerOptions, Shared};
 use holdfast_node::{Node, NodeOptions};
 use holdfast_proto::session::{
@@ -20,12 +20,6 @@ use tokio::runtime::Runtime;
 
 /// No wait of these tests takes longer when things are well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Silent;
-
-impl LogSink for Silent {
-    fn line(&self, _: Level, _: &str) {}
-}
 
 /// A running server, with a runtime of its own.
 pub(crate) struct Served {
@@ -54,9 +48,9 @@ impl Served {
             clock,
             memory_limit: 1 << 30,
             seed: 7,
-            log: Arc::new(Silent),
+            log: Arc::new(NoLog),
         }));
-        let mut options = ServerOptions::new("127.0.0.1:0".parse().expect("an address"), Arc::new(Silent));
+        let mut options = ServerOptions::new("127.0.0.1:0".parse().expect("an address"), Arc::new(NoLog));
         change(&mut options);
         let server = runtime
             .block_on(Server::start(Arc::clone(&node), options))

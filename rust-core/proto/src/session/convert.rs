@@ -52,15 +52,7 @@ impl RequestHeader {
     /// What must hold for a change.
     #[must_use]
     pub fn condition(&self) -> Condition {
-        if self.has(flags::IF_VERSION) {
-            Condition::Version(self.version)
-        } else if self.has(flags::IF_ABSENT) {
-            Condition::Absent
-        } else if self.has(flags::IF_PRESENT) {
-            Condition::Present
-        } else {
-            Condition::Always
-        }
+        flags::condition(self.flags, self.version)
     }
 
     /// The expiry of a change.
@@ -77,16 +69,7 @@ impl RequestHeader {
     /// The keys that an operation on many is about; `end` is what follows the key.
     #[must_use]
     pub fn range<'a>(&self, key: &'a [u8], end: &'a [u8]) -> KeyRange<'a> {
-        if self.has(flags::PREFIX) {
-            KeyRange::Prefix(key)
-        } else if self.has(flags::RANGE) {
-            KeyRange::Range {
-                first: key,
-                end: (!end.is_empty()).then_some(end),
-            }
-        } else {
-            KeyRange::All
-        }
+        flags::range(self.flags, key, end)
     }
 
     /// The state's change, for an operation that changes one key; `None` for any other.

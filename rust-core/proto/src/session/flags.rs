@@ -1,4 +1,7 @@
-//! Bits of [`super::RequestHeader::flags`] and [`super::ReplyHeader::flags`], the same as in the C ABI.
+//! Bits of [`super::RequestHeader::flags`] and [`super::ReplyHeader::flags`], the same as in the C ABI, and what they ask
+//! for.
+
+use holdfast_state::{Condition, KeyRange, Revision};
 
 /// Only if the key does not exist.
 pub const IF_ABSENT: u32 = 1;
@@ -36,3 +39,34 @@ pub const FOUND: u32 = 1;
 pub const APPLIED: u32 = 1 << 1;
 /// With a code: whether the change was applied is unknown.
 pub const OUTCOME_UNKNOWN: u32 = 1 << 2;
+
+/// What must hold for a change with these bits.
+#[must_use]
+#[inline]
+pub fn condition(bits: u32, version: Revision) -> Condition {
+    if bits & IF_VERSION != 0 {
+        Condition::Version(version)
+    } else if bits & IF_ABSENT != 0 {
+        Condition::Absent
+    } else if bits & IF_PRESENT != 0 {
+        Condition::Present
+    } else {
+        Condition::Always
+    }
+}
+
+/// The keys that an operation on many with these bits is about; `end` is what follows the key.
+#[must_use]
+#[inline]
+pub fn range<'a>(bits: u32, key: &'a [u8], end: &'a [u8]) -> KeyRange<'a> {
+    if bits & PREFIX != 0 {
+        KeyRange::Prefix(key)
+    } else if bits & RANGE != 0 {
+        KeyRange::Range {
+            first: key,
+            end: (!end.is_empty()).then_some(end),
+        }
+    } else {
+        KeyRange::All
+    }
+}

@@ -18,7 +18,7 @@ use super::transport::Transport;
 use super::writer::Writer;
 use crate::remote::dispatch::push_bare;
 use crate::remote::registry::Shared;
-use crate::remote::sink::LogLevel;
+use holdfast_proto::log::Level;
 
 /// Bytes of requests that are worth a write of their own.
 const GATHERED: usize = 8 * 1024;
@@ -233,7 +233,7 @@ impl Drive<'_> {
         }
         outcome.map_err(|error| {
             let reason = format!("the node broke the protocol: {error}");
-            self.shared.log.line(LogLevel::Error, &reason);
+            self.shared.log.line(Level::Error, &reason);
             Ended::because(reason)
         })?;
         self.drained(now)

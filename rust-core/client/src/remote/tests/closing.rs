@@ -7,7 +7,8 @@ use holdfast_proto::{Code, Outcome};
 
 use super::fake::FakeNode;
 use super::recorder::{client, request};
-use crate::remote::{ClientOptions, Completed, NoLog, RemoteClient, Sink, StateChange};
+use crate::log::NoLog;
+use crate::remote::{ClientOptions, Completed, RemoteClient, Sink, StateChange};
 use crate::settings::StoreSettings;
 
 #[test]
@@ -30,8 +31,7 @@ fn a_cancelled_request_ends_once_and_the_node_is_told() {
     client.client.cancel(99);
     peer.echo(&asked);
     client.get(2, b"next");
-    let next = peer.request();
-    peer.echo(&next);
+    peer.answer();
     client.done(2);
     assert_eq!(client.sink.completed_count(), 2);
 }
@@ -140,7 +140,6 @@ fn a_panic_on_the_io_thread_ends_everything_with_internal_and_the_process_lives(
     let fresh = client(node.options());
     fresh.get(1, b"k");
     let mut peer = node.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     assert_eq!(fresh.done(1).payload(), b"k");
 }

@@ -6,7 +6,7 @@ use holdfast_proto::session::Operation;
 use holdfast_proto::{Code, Outcome};
 
 use super::fake::FakeNode;
-use super::recorder::client;
+use super::recorder::{client, connected};
 use crate::connection_string::Endpoint;
 use crate::remote::{ConnectionState, RemoteOptions};
 
@@ -15,12 +15,7 @@ const SHORT: Duration = Duration::from_millis(60);
 #[test]
 fn a_node_that_says_nothing_holds_nobody_beyond_the_deadline() {
     let node = FakeNode::bind();
-    let client = client(node.options());
-    client.get(1, b"warm");
-    let mut peer = node.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
-    client.done(1);
+    let (client, _peer) = connected(&node);
     // Alone, so that the calling thread writes itself and nobody wakes the I/O thread.
     client.submit_within(2, Operation::Get, b"k", SHORT);
     let late = client.done(2);
@@ -52,8 +47,7 @@ fn the_node_is_told_that_a_request_is_no_longer_waited_for_and_its_late_reply_ha
     );
     client.get(2, b"next");
     peer.echo(&asked);
-    let next = peer.request();
-    peer.echo(&next);
+    peer.answer();
     assert_eq!(client.done(2).payload(), b"next");
 }
 
@@ -94,8 +88,7 @@ fn a_peer_that_accepts_and_says_nothing_is_given_up_after_the_attempts_time() {
     client.get(1, b"k");
     let _held = silent.accept();
     let mut peer = good.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     assert_eq!(client.done(1).server, 2);
 }
 

@@ -252,6 +252,13 @@ impl Peer {
         self.reply(asked.number, &ReplyHeader::default(), asked.key());
     }
 
+    /// Answers the next request with its key.
+    pub(super) fn answer(&mut self) -> Asked {
+        let asked = self.request();
+        self.echo(&asked);
+        asked
+    }
+
     /// Whether the client closes without saying anything more but pings and cancels.
     pub(super) fn closes(&mut self) -> bool {
         loop {

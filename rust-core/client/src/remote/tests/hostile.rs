@@ -20,8 +20,7 @@ fn harms_nobody(attack: impl FnOnce(&mut Peer, &Asked)) {
     assert!(lost.reason.contains("broke the protocol"), "{lost:?}");
     assert!(peer.closes());
     let mut next = node.accept_and_welcome();
-    let again = next.request();
-    next.echo(&again);
+    next.answer();
     let done = client.done(1);
     assert_eq!((done.payload(), done.retries), (&b"k"[..], 1));
 }
@@ -128,12 +127,10 @@ fn a_second_reply_to_the_same_request_is_passed_by() {
     let client = client(node.options());
     client.get(1, b"k");
     let mut peer = node.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
+    let asked = peer.answer();
     peer.reply(asked.number, &ReplyHeader::default(), b"once more");
     client.get(2, b"l");
-    let next = peer.request();
-    peer.echo(&next);
+    peer.answer();
     assert_eq!(client.done(1).payload(), b"k");
     assert_eq!(client.done(2).payload(), b"l");
     assert_eq!(client.sink.completed_count(), 2);
@@ -148,8 +145,7 @@ fn a_peer_that_speaks_something_else_is_no_node_and_the_next_is_asked() {
     let mut peer = web.accept();
     peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let mut peer = node.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     assert_eq!(client.done(1).server, 2);
 }
 
@@ -168,7 +164,6 @@ fn a_welcome_that_cannot_be_read_or_never_comes_whole_is_no_connection() {
     peer.send(&frame_head(100, 2, 0, 100, 0));
     drop(peer);
     let mut peer = node.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     client.done(1);
 }

@@ -5,20 +5,9 @@ use std::time::Duration;
 use holdfast_proto::session::{FrameHead, FrameKind, Goodbye, Operation, Preamble, ReplyHeader};
 use holdfast_proto::{Code, Error, Outcome};
 
-use super::fake::{FakeNode, Peer, welcome};
-use super::recorder::{TestClient, client, request};
+use super::fake::{FakeNode, welcome};
+use super::recorder::{client, connected, request};
 use crate::remote::{ConnectionState, RemoteOptions};
-
-/// A client with one answered request behind it.
-fn connected(node: &FakeNode) -> (TestClient, Peer) {
-    let client = client(node.options());
-    client.get(1, b"warm");
-    let mut peer = node.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
-    client.done(1);
-    (client, peer)
-}
 
 fn stopping() -> Goodbye {
     Goodbye {
@@ -122,8 +111,7 @@ fn what_waits_for_a_store_that_a_stopping_node_does_not_open_goes_to_the_next_no
     let mut next = other.accept();
     next.welcome(&welcome(5, 5));
     next.open_store(1);
-    let asked = next.request();
-    next.echo(&asked);
+    next.answer();
     assert_eq!(client.done(1).server, 2);
 }
 
@@ -204,26 +192,25 @@ fn a_client_that_was_refused_at_first_connects_once_a_node_is_there() {
     let listener = std::net::TcpListener::bind((port.host.as_str(), port.port)).unwrap();
     let node = FakeNode::of(listener);
     let mut peer = node.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     assert_eq!(client.done(1).retries, 0);
 }
 
 #[test]
 fn endpoints_are_tried_in_turn_and_the_reply_says_which_answered() {
     let (dead, alive, other) = (FakeNode::bind().endpoint(), FakeNode::bind(), FakeNode::bind());
-    let client = client(RemoteOptions::new(vec![dead, alive.endpoint(), other.endpoint()]));
+    let mut options = RemoteOptions::new(vec![dead, alive.endpoint(), other.endpoint()]);
+    options.timing.drain = Duration::from_millis(50);
+    let client = client(options);
     client.get(1, b"k");
     let mut peer = alive.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     assert_eq!(client.done(1).server, 2);
     // The one that served last is the first to be asked again.
     drop(peer);
     client.get(2, b"k");
     let mut peer = alive.accept_and_welcome();
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     assert_eq!(client.done(2).server, 2);
     // One that says goodbye is the last.
     peer.goodbye(&stopping());
@@ -231,8 +218,7 @@ fn endpoints_are_tried_in_turn_and_the_reply_says_which_answered() {
     let mut peer = other.accept();
     peer.welcome(&welcome(9, 9));
     peer.open_store(1);
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     assert_eq!(client.done(3).server, 3);
 }
 
@@ -294,8 +280,7 @@ fn a_refusal_for_good_fails_calls_at_once_until_a_node_accepts() {
     client.sink.state(ConnectionState::Connected, 0);
     client.get(3, b"k");
     peer.open_store(7);
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     client.done(3);
 }
 

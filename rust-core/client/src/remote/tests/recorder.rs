@@ -8,9 +8,10 @@ use holdfast_proto::session::{Operation, ReplyHeader, RequestHeader};
 use holdfast_proto::{Code, Error};
 use parking_lot::{Condvar, Mutex};
 
-use super::fake::PATIENCE;
+use super::fake::{FakeNode, PATIENCE, Peer};
+use crate::log::NoLog;
 use crate::remote::{
-    ClientOptions, Completed, ConnectionState, NoLog, RemoteClient, RemoteOptions, Sink, StateChange,
+    ClientOptions, Completed, ConnectionState, RemoteClient, RemoteOptions, Sink, StateChange,
 };
 use crate::settings::StoreSettings;
 
@@ -165,6 +166,16 @@ pub(super) fn client(options: RemoteOptions) -> TestClient {
     let client = RemoteClient::open(options, ClientOptions::default(), own, Arc::new(NoLog)).unwrap();
     assert_eq!(client.open_store("orders", &StoreSettings::default()), Ok(0));
     TestClient { client, sink }
+}
+
+/// A client with one answered request behind it, of ticket 1.
+pub(super) fn connected(node: &FakeNode) -> (TestClient, Peer) {
+    let client = client(node.options());
+    client.get(1, b"warm");
+    let mut peer = node.serve();
+    peer.answer();
+    client.done(1);
+    (client, peer)
 }
 
 pub(super) fn request(operation: Operation) -> RequestHeader {

@@ -5,7 +5,7 @@ use holdfast_proto::session::{Operation, ReplyHeader, RequestHeader};
 use holdfast_proto::{Error, Outcome};
 
 use super::fake::FakeNode;
-use super::recorder::{client, request};
+use super::recorder::{client, connected, request};
 use crate::remote::ConnectionState;
 use crate::settings::StoreSettings;
 
@@ -206,8 +206,7 @@ fn clients_with_equal_options_share_one_connection_and_a_newcomer_hears_that_it_
     let first = client(node.options());
     first.get(1, b"a");
     let mut peer = node.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     first.done(1);
     let second = client(node.options());
     let there = second.sink.state(ConnectionState::Connected, 0);
@@ -228,12 +227,7 @@ fn clients_with_equal_options_share_one_connection_and_a_newcomer_hears_that_it_
 #[test]
 fn a_request_that_is_alone_is_written_by_its_caller_and_arrives_whole_when_the_socket_takes_it_in_parts() {
     let node = FakeNode::bind();
-    let client = client(node.options());
-    client.get(1, b"warm");
-    let mut peer = node.serve();
-    let asked = peer.request();
-    peer.echo(&asked);
-    client.done(1);
+    let (client, mut peer) = connected(&node);
     for ticket in 2..200 {
         let value: Vec<u8> = (0..250_000)
             .map(|index| (index % 251) as u8 ^ ticket as u8)

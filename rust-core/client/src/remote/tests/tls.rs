@@ -87,8 +87,7 @@ fn requests_go_through_tls_with_certificates_on_both_sides() {
     let mut peer = accept(&node, &config);
     peer.welcome(&super::fake::welcome(1, 1));
     peer.open_store(7);
-    let asked = peer.request();
-    peer.echo(&asked);
+    peer.answer();
     assert_eq!(client.done(1).payload(), b"small");
     for ticket in 2..66 {
         client.get(ticket, b"many");

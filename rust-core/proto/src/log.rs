@@ -1,5 +1,5 @@
-//! What a node has to say to people. The node is a guest in somebody's process: it has no logger and no
-//! subscriber of its own, whoever opens it gives it a sink.
+//! What nodes and clients have to say to people. Both are guests in somebody's process: they have no logger and no
+//! subscriber of their own, whoever opens them gives them a sink.
 
 /// How urgent a line is; the numbers are those of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -7,7 +7,7 @@
 pub enum Level {
     /// For following single requests.
     Trace = 0,
-    /// For following what the node does.
+    /// For following what a node or a connection does.
     Debug = 1,
     /// Something worth knowing happened.
     Information = 2,
@@ -17,8 +17,16 @@ pub enum Level {
     Error = 4,
 }
 
-/// Takes lines. It must return at once and must not call back into the node.
+/// Takes lines. It must return at once and must not call back into who says them.
 pub trait LogSink: Send + Sync {
     /// Takes one line.
     fn line(&self, level: Level, message: &str);
+}
+
+/// Drops every line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLog;
+
+impl LogSink for NoLog {
+    fn line(&self, _: Level, _: &str) {}
 }
