@@ -16,7 +16,8 @@ use crate::remote::keeper::guarded;
 use crate::remote::pending::Owner;
 use crate::remote::registry::Shared;
 use crate::remote::route::TurnedAway;
-use crate::remote::sink::{Completed, LogLevel, Payload, Reply};
+use crate::remote::sink::{Completed, Payload, Reply};
+use holdfast_proto::log::Level;
 
 /// The replies of one pass, and those that are still coming in pieces.
 pub(super) struct Receiver {
@@ -390,7 +391,7 @@ fn map_came(shared: &Shared, reply: &Result<Reply<'_>, Error>, now: Instant) {
     drop(core);
     if let Err(refused) = adopted {
         let text = format!("the cluster's map cannot be used: {refused}");
-        shared.log.line(LogLevel::Warning, &text);
+        shared.log.line(Level::Warning, &text);
     }
     shared.keeper.notify_one();
 }
