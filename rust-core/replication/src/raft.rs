@@ -23,16 +23,20 @@ mod types;
 mod watcher;
 
 #[cfg(feature = "disk")]
+mod data_directory;
+#[cfg(feature = "disk")]
 mod snapshot_file;
 
 pub use address::{ClusterId, ReplicaAddress};
+#[cfg(feature = "disk")]
+pub use data_directory::DataDirectory;
 pub use errors::{MembershipError, ProposeError, ReadError, StartError};
 pub use group::RaftGroup;
-#[cfg(feature = "disk")]
-pub use log::{DiskError, GroupDisk};
 pub use machine::{GroupMachine, MachineError, SnapshotView};
 pub use machines::{DataMachine, MetaGroup};
-pub use network::{Dial, DialTcp, LocalNetwork, NodeCalls, PeerError, PeerOptions, PeerServer, PeerStream, Peers};
+pub use network::{
+    Dial, DialTcp, LocalNetwork, NodeCalls, PeerError, PeerOptions, PeerServer, PeerStream, Peers,
+};
 pub use options::{GroupLimits, GroupLog, GroupOptions};
 pub use proposer::{LeaderDuties, Proposed};
 pub use reads::ReadMode;

@@ -39,7 +39,12 @@ pub(crate) struct Adapter<M> {
 }
 
 impl<M: GroupMachine> Adapter<M> {
-    pub(crate) fn new(machine: Arc<M>, home: SnapshotHome, progress: watch::Sender<u64>, grown: Arc<Notify>) -> Self {
+    pub(crate) fn new(
+        machine: Arc<M>,
+        home: SnapshotHome,
+        progress: watch::Sender<u64>,
+        grown: Arc<Notify>,
+    ) -> Self {
         Self {
             machine,
             home,
@@ -127,14 +132,11 @@ impl<M: GroupMachine> RaftStateMachine<Types> for Adapter<M> {
         let home = self.home.clone();
         let received = meta.clone();
         tokio::task::spawn_blocking(move || {
-            #[cfg(feature = "disk")]
-            let own = matches!(snapshot, SnapshotBody::File(_));
             let pieces = snapshot.into_pieces()?;
             machine.restore(&pieces)?;
             match home {
                 SnapshotHome::Memory => drop((pieces, received)),
-                #[cfg(feature = "disk")]
-                SnapshotHome::Files(_) if own => {}
+                // Nothing to do when it came from there.
                 #[cfg(feature = "disk")]
                 SnapshotHome::Files(files) => files.write(&received, pieces.into_iter().map(Ok))?,
             }
@@ -144,7 +146,8 @@ impl<M: GroupMachine> RaftStateMachine<Types> for Adapter<M> {
         .map_err(|_| io::Error::other("restoring a snapshot panicked"))??;
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
-        self.progress.send_replace(meta.last_log_id.map_or(0, |last| last.index));
+        self.progress
+            .send_replace(meta.last_log_id.map_or(0, |last| last.index));
         Ok(())
     }
 

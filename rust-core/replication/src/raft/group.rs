@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use holdfast_state::Timestamp;
@@ -13,7 +14,6 @@ use tokio::task::JoinHandle;
 
 use super::adapter::{Adapter, SnapshotHome};
 use super::errors::{ProposeError, ReadError, StartError};
-use holdfast_state::{GroupId, ReplicaId};
 use super::inbox::GroupInbox;
 use super::leader_clock::LeaderClock;
 use super::log::{LogGauge, MemoryLog};
@@ -26,6 +26,7 @@ use super::status::{GroupStatus, ReplicaProgress};
 use super::timing::ClusterTiming;
 use super::types::{RaftId, Types};
 use super::{log_keeper, watcher};
+use holdfast_state::{GroupId, ReplicaId};
 
 /// One replica of one group: the group's log, its machine, and its part in elections. Clones share it.
 pub struct RaftGroup<M: GroupMachine>(pub(crate) Arc<Core<M>>);
@@ -51,6 +52,8 @@ pub(crate) struct Core<M: GroupMachine> {
     queue: ProposalQueue<M::Outcome>,
     gauge: Arc<dyn LogGauge>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Questions from other nodes come here.
+    registered: AtomicBool,
 }
 
 impl<M: GroupMachine> RaftGroup<M> {
@@ -68,8 +71,14 @@ impl<M: GroupMachine> RaftGroup<M> {
             group: options.group,
             own: options.replica,
         };
-        let adapter =
-            |home| Adapter::new(Arc::clone(&options.machine), home, progress_sender, Arc::clone(&grown));
+        let adapter = |home| {
+            Adapter::new(
+                Arc::clone(&options.machine),
+                home,
+                progress_sender,
+                Arc::clone(&grown),
+            )
+        };
         let (raft, gauge): (_, Arc<dyn LogGauge>) = match &options.log {
             GroupLog::Memory => {
                 let log = MemoryLog::default();
@@ -80,7 +89,8 @@ impl<M: GroupMachine> RaftGroup<M> {
             }
             #[cfg(feature = "disk")]
             GroupLog::Disk(disk) => {
-                let (log, files) = disk.open(options.group).await?;
+                let cluster = options.peers.cluster();
+                let (log, files) = disk.open_group(options.group, cluster).await?;
                 let gauge = Arc::new(log.clone());
                 let adapter = adapter(SnapshotHome::Files(files));
                 let raft = openraft::Raft::new(options.replica.into(), config, network, log, adapter).await;
@@ -93,6 +103,7 @@ impl<M: GroupMachine> RaftGroup<M> {
             group.halt().await;
             return Err(StartError::Duplicate);
         }
+        group.0.registered.store(true, Ordering::Relaxed);
         Ok(group)
     }
 
@@ -105,7 +116,12 @@ impl<M: GroupMachine> RaftGroup<M> {
     ) -> RaftGroup<M> {
         let clock = Arc::new(LeaderClock::new(Arc::clone(&options.time)));
         let (status_sender, status) = watch::channel(GroupStatus::default());
-        let watcher = watcher::watch(raft.clone(), Arc::clone(&options.machine), Arc::clone(&clock), status_sender);
+        let watcher = watcher::watch(
+            raft.clone(),
+            Arc::clone(&options.machine),
+            Arc::clone(&clock),
+            status_sender,
+        );
         let (proposer, queue) = Proposer::new(
             raft.clone(),
             Arc::clone(&clock),
@@ -120,7 +136,11 @@ impl<M: GroupMachine> RaftGroup<M> {
             grown,
             options.limits.clone(),
         );
-        let tasks = vec![tokio::spawn(watcher), tokio::spawn(proposer.run()), tokio::spawn(keeper)];
+        let tasks = vec![
+            tokio::spawn(watcher),
+            tokio::spawn(proposer.run()),
+            tokio::spawn(keeper),
+        ];
         RaftGroup(Arc::new(Core {
             group: options.group,
             replica: options.replica,
@@ -136,6 +156,7 @@ impl<M: GroupMachine> RaftGroup<M> {
             queue,
             gauge,
             tasks: Mutex::new(tasks),
+            registered: AtomicBool::new(false),
         }))
     }
 
@@ -189,7 +210,10 @@ impl<M: GroupMachine> RaftGroup<M> {
     /// The cluster clock: a leader's present moment, elsewhere the last stamp applied.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.0.clock.now().map_or_else(|| self.0.machine.applied_at(), |(_, now)| now)
+        self.0
+            .clock
+            .now()
+            .map_or_else(|| self.0.machine.applied_at(), |(_, now)| now)
     }
 
     /// Whether this replica leads and takes proposals.
@@ -239,19 +263,26 @@ impl<M: GroupMachine> RaftGroup<M> {
             let seen = heartbeats?.get(id)?.as_ref()?;
             Some(u64::try_from(seen.elapsed().as_millis()).unwrap_or(u64::MAX))
         };
-        metrics.replication.iter().flatten().map(|(id, matched)| {
-            let progress = ReplicaProgress {
-                matched: matched.as_ref().map_or(0, |matched| matched.index),
-                last,
-                silent_ms: silent(id),
-            };
-            (ReplicaId::from(*id), progress)
-        }).collect()
+        metrics
+            .replication
+            .iter()
+            .flatten()
+            .map(|(id, matched)| {
+                let progress = ReplicaProgress {
+                    matched: matched.as_ref().map_or(0, |matched| matched.index),
+                    last,
+                    silent_ms: silent(id),
+                };
+                (ReplicaId::from(*id), progress)
+            })
+            .collect()
     }
 
     /// Stops the replica. Others notice when its heartbeats end: move its leadership away first where that can be.
     pub async fn stop(&self) {
-        self.0.peers.registry().remove(self.0.group);
+        if self.0.registered.swap(false, Ordering::Relaxed) {
+            self.0.peers.registry().remove(self.0.group, self.0.replica);
+        }
         self.halt().await;
     }
 
@@ -285,6 +316,9 @@ impl<M: GroupMachine> Core<M> {
 
 impl<M: GroupMachine> Drop for Core<M> {
     fn drop(&mut self) {
+        if *self.registered.get_mut() {
+            self.peers.registry().remove(self.group, self.replica);
+        }
         for task in self.tasks.get_mut().drain(..) {
             task.abort();
         }
@@ -320,4 +354,3 @@ fn config<M: GroupMachine>(options: &GroupOptions<M>) -> Result<Config, StartErr
     .validate()
     .map_err(|error| StartError::Settings(error.to_string()))
 }
-

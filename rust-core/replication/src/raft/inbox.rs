@@ -9,11 +9,11 @@ use openraft::async_runtime::WatchReceiver;
 use parking_lot::Mutex;
 
 use super::group::Core;
-use holdfast_state::ReplicaId;
 use super::machine::GroupMachine;
 use super::network::{Answer, Ask, Inbox, Refusal, SnapshotAnswer, SnapshotPiece};
 use super::snapshot::SnapshotBody;
 use super::types::{Snapshot, SnapshotMeta, Vote};
+use holdfast_state::ReplicaId;
 
 /// A group's end of the network.
 pub(crate) struct GroupInbox<M: GroupMachine> {
@@ -43,12 +43,18 @@ impl<M: GroupMachine> GroupInbox<M> {
         let core = self.core.upgrade().ok_or(Refusal::Stopped)?;
         let raft = &core.raft;
         match ask {
-            Ask::Append(append) => raft.append_entries(append).await.map(Answer::Append).map_err(stopped),
+            Ask::Append(append) => raft
+                .append_entries(append)
+                .await
+                .map(Answer::Append)
+                .map_err(stopped),
             Ask::Vote(vote) => raft.vote(vote).await.map(Answer::Vote).map_err(stopped),
             Ask::PreVote(vote) => raft.pre_vote(vote).await.map(Answer::Vote).map_err(stopped),
-            Ask::Transfer(transfer) => {
-                raft.handle_transfer_leader(transfer).await.map(Answer::Transfer).map_err(stopped)
-            }
+            Ask::Transfer(transfer) => raft
+                .handle_transfer_leader(transfer)
+                .await
+                .map(Answer::Transfer)
+                .map_err(stopped),
             Ask::ReadIndex => Ok(Answer::ReadIndex(core.read_index().await)),
             Ask::Snapshot(piece) => self.snapshot_piece(&core, piece).await.map(Answer::Snapshot),
             Ask::Node(_) => Err(Refusal::Node("calls of nodes are not for groups".to_owned())),
@@ -70,7 +76,11 @@ impl<M: GroupMachine> GroupInbox<M> {
             meta: received.meta,
             snapshot: SnapshotBody::Pieces(received.pieces),
         };
-        let response = core.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
+        let response = core
+            .raft
+            .install_full_snapshot(vote, snapshot)
+            .await
+            .map_err(stopped)?;
         Ok(SnapshotAnswer::Done { vote: response.vote })
     }
 

@@ -9,9 +9,14 @@ pub(crate) mod codec;
 #[cfg(feature = "disk")]
 pub(crate) mod disk;
 #[cfg(feature = "disk")]
-mod durable;
+pub(crate) mod durable;
 #[cfg(feature = "disk")]
-mod engine_disk;
+pub(crate) mod engine_disk;
+#[cfg(feature = "disk")]
+pub(crate) mod seals;
 
 pub(crate) use gauge::LogGauge;
 pub(crate) use memory::MemoryLog;
+
+#[cfg(test)]
+mod tests;

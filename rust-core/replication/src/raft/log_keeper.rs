@@ -23,19 +23,25 @@ pub(crate) async fn keep<M: GroupMachine>(
     limits: GroupLimits,
 ) {
     let mut data = raft.data_metrics();
+    // What could not be cut: entries on their way to a replica stay until they have arrived.
+    let mut stuck = 0;
     loop {
         grown.notified().await;
         let bound = limits.log_bytes.max(machine.state_bytes() / 4);
         if gauge.bytes() <= bound {
+            stuck = 0;
             continue;
         }
-        let wanted = data.borrow_watched().last_applied;
-        if raft.trigger().snapshot().await.is_err() {
-            return;
-        }
-        // A snapshot at least as new as what was applied then; it is built beside further entries.
-        if data.wait_until(|data| data.snapshot >= wanted).await.is_err() {
-            return;
+        if gauge.bytes() > stuck + bound / KEPT_PART {
+            let wanted = data.borrow_watched().last_applied;
+            if raft.trigger().snapshot().await.is_err() {
+                return;
+            }
+            // One at least as new as what was applied then; it is built beside further entries.
+            if data.wait_until(|data| data.snapshot >= wanted).await.is_err() {
+                return;
+            }
+            stuck = gauge.bytes();
         }
         if let Some(upto) = gauge.index_to_keep(bound / KEPT_PART)
             && raft.trigger().purge_log(upto).await.is_err()

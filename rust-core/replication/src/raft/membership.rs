@@ -7,12 +7,12 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
 use openraft::{ChangeMembers, Precondition};
 
+use super::address::ReplicaAddress;
 use super::errors::MembershipError;
 use super::group::RaftGroup;
-use holdfast_state::ReplicaId;
-use super::address::ReplicaAddress;
 use super::machine::GroupMachine;
 use super::types::{RaftId, Types};
+use holdfast_state::ReplicaId;
 
 type Failure = RaftError<Types, ClientWriteError<Types>>;
 
@@ -22,9 +22,14 @@ impl<M: GroupMachine> RaftGroup<M> {
     ///
     /// # Errors
     /// [`MembershipError::Refused`]: the group has members, or this replica is not among these.
-    pub async fn initialize(&self, members: BTreeMap<ReplicaId, ReplicaAddress>) -> Result<(), MembershipError> {
-        let members: BTreeMap<RaftId, ReplicaAddress> =
-            members.into_iter().map(|(id, address)| (id.into(), address)).collect();
+    pub async fn initialize(
+        &self,
+        members: BTreeMap<ReplicaId, ReplicaAddress>,
+    ) -> Result<(), MembershipError> {
+        let members: BTreeMap<RaftId, ReplicaAddress> = members
+            .into_iter()
+            .map(|(id, address)| (id.into(), address))
+            .collect();
         match self.0.raft.initialize(members).await {
             Ok(()) => Ok(()),
             Err(RaftError::APIError(error)) => Err(MembershipError::Refused(error.to_string())),
@@ -61,7 +66,8 @@ impl<M: GroupMachine> RaftGroup<M> {
         expected: u64,
         replicas: BTreeSet<ReplicaId>,
     ) -> Result<(), MembershipError> {
-        self.change(expected, ChangeMembers::RemoveNodes(raft_ids(replicas)), false).await
+        self.change(expected, ChangeMembers::RemoveNodes(raft_ids(replicas)), false)
+            .await
     }
 
     /// Makes exactly these replicas voters, in one joint change. New ones must be learners that have caught up; former
@@ -75,7 +81,12 @@ impl<M: GroupMachine> RaftGroup<M> {
         voters: BTreeSet<ReplicaId>,
         retain: bool,
     ) -> Result<(), MembershipError> {
-        self.change(expected, ChangeMembers::ReplaceAllVoters(raft_ids(voters)), retain).await
+        self.change(
+            expected,
+            ChangeMembers::ReplaceAllVoters(raft_ids(voters)),
+            retain,
+        )
+        .await
     }
 
     /// Changes where a member is reached.
@@ -100,7 +111,9 @@ impl<M: GroupMachine> RaftGroup<M> {
     ) -> Result<(), MembershipError> {
         let seen = *self.0.raft.metrics().borrow_watched().membership_config.log_id();
         if seen.map_or(0, |seen| seen.index) != expected {
-            return Err(MembershipError::Conflict("the members are of another version".to_owned()));
+            return Err(MembershipError::Conflict(
+                "the members are of another version".to_owned(),
+            ));
         }
         let precondition = Precondition::LastMembershipLogId {
             last_membership_log_id: seen,
@@ -127,18 +140,28 @@ impl<M: GroupMachine> RaftGroup<M> {
                 return Err(MembershipError::NotLeader { leader });
             }
             if !now.members.voters.contains(&to) {
-                return Err(MembershipError::Refused(format!("replica {} has no vote in the group", to.0)));
+                return Err(MembershipError::Refused(format!(
+                    "replica {} has no vote in the group",
+                    to.0
+                )));
             }
         }
         if to == self.replica() {
             return Ok(());
         }
-        self.0.raft.trigger().transfer_leader(to.into()).await.map_err(|_| MembershipError::Stopped)?;
+        self.0
+            .raft
+            .trigger()
+            .transfer_leader(to.into())
+            .await
+            .map_err(|_| MembershipError::Stopped)?;
         let moved = status.wait_for(|status| status.leader.as_ref().is_some_and(|(leader, _)| *leader == to));
         match tokio::time::timeout(within, moved).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(MembershipError::Stopped),
-            Err(_) => Err(MembershipError::TimedOut("the other replica has not become the leader")),
+            Err(_) => Err(MembershipError::TimedOut(
+                "the other replica has not become the leader",
+            )),
         }
     }
 
@@ -153,7 +176,9 @@ impl<M: GroupMachine> RaftGroup<M> {
             // Not the leader any more: nobody to tell.
             None => true,
             Some(replicas) => {
-                let matched = replicas.get(&RaftId::from(replica)).and_then(|matched| matched.as_ref());
+                let matched = replicas
+                    .get(&RaftId::from(replica))
+                    .and_then(|matched| matched.as_ref());
                 matched.map(|matched| matched.index) >= last
             }
         });

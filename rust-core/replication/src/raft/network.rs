@@ -22,9 +22,11 @@ mod wire {
 
 pub(crate) use ask::{Answer, Ask, Envelope, Inbox, ReadIndexAnswer, Refusal, SnapshotAnswer, SnapshotPiece};
 #[cfg(feature = "disk")]
-pub(crate) use convert::{membership_from_wire, membership_to_wire};
+pub(crate) use convert::{membership_from_wire, membership_to_wire, meta_from_wire, meta_to_wire};
 pub use dial::{Dial, DialTcp, PeerStream};
 pub use local::LocalNetwork;
 pub use peers::{NodeCalls, PeerError, PeerOptions, Peers};
 pub(crate) use raft_network::Network;
 pub use server::PeerServer;
+#[cfg(feature = "disk")]
+pub(crate) use wire::{Membership as WireMembership, SnapshotMeta as WireSnapshotMeta};

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use holdfast_state::{GroupId, ReplicaId};
 #[cfg(feature = "disk")]
-use super::log::GroupDisk;
+use super::data_directory::DataDirectory;
 use super::machine::GroupMachine;
 use super::network::Peers;
 use super::proposer::LeaderDuties;
 use super::time_source::{SystemTime, TimeSource};
 use super::timing::ClusterTiming;
+use holdfast_state::{GroupId, ReplicaId};
 
 /// Where a group's log is.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ pub enum GroupLog {
     Memory,
     /// On disk, with its vote and its snapshots: the replica comes back as itself.
     #[cfg(feature = "disk")]
-    Disk(GroupDisk),
+    Disk(DataDirectory),
 }
 
 /// What a group may take, in bytes.

@@ -59,7 +59,9 @@ impl<O> Future for Proposed<O> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // Whoever drops a proposal unanswered does not know what became of it.
-        Pin::new(&mut self.0).poll(context).map(|reply| reply.unwrap_or(Err(ProposeError::Unknown)))
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|reply| reply.unwrap_or(Err(ProposeError::Unknown)))
     }
 }
 
@@ -76,7 +78,11 @@ impl<O: Send + Sync + 'static> ProposalQueue<O> {
             });
         }
         let (reply, outcome) = oneshot::channel();
-        let proposal = Proposal { commands, bytes, reply };
+        let proposal = Proposal {
+            commands,
+            bytes,
+            reply,
+        };
         if self.sender.send(proposal).is_err() {
             self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             return Err(ProposeError::Stopped);
@@ -198,15 +204,29 @@ impl<M: GroupMachine> Proposer<M> {
         proposals: Vec<Proposal<M::Outcome>>,
         slot: OwnedSemaphorePermit,
     ) {
-        let bytes = proposals.iter().flat_map(|proposal| &proposal.commands).map(Bytes::len).sum();
+        let bytes = proposals
+            .iter()
+            .flat_map(|proposal| &proposal.commands)
+            .map(Bytes::len)
+            .sum();
         let first = self.begun.replace(leader) != Some(leader);
         let mut commands = match &self.duties {
             Some(duties) => duties.ahead(at, bytes, first),
             None => Vec::new(),
         };
         let ahead = commands.len();
-        commands.extend(proposals.iter().flat_map(|proposal| proposal.commands.iter().cloned()));
-        let mut entry = EntryWriter::new(at, commands.iter().map(|command| EntryWriter::bytes_of(command.len())).sum());
+        commands.extend(
+            proposals
+                .iter()
+                .flat_map(|proposal| proposal.commands.iter().cloned()),
+        );
+        let mut entry = EntryWriter::new(
+            at,
+            commands
+                .iter()
+                .map(|command| EntryWriter::bytes_of(command.len()))
+                .sum(),
+        );
         for command in &commands {
             entry.push(command);
         }
@@ -221,7 +241,12 @@ impl<M: GroupMachine> Proposer<M> {
             }
         });
         // A failure means that the replica has stopped; the batch is then dropped, its outcome unknown.
-        let _ = self.raft.write(EntryBytes(entry)).with_leader(leader).responder(settle).await;
+        let _ = self
+            .raft
+            .write(EntryBytes(entry))
+            .with_leader(leader)
+            .responder(settle)
+            .await;
     }
 }
 
@@ -259,12 +284,17 @@ impl<O: Send + Sync + 'static> Batch<O> {
         let Some(Ok(outcomes)) = applied.map(|applied| applied.downcast::<Vec<O>>()) else {
             return self.fail(&ProposeError::Unknown);
         };
+        self.release();
         let mut outcomes = outcomes.into_iter();
         let own: Vec<O> = outcomes.by_ref().take(ahead).collect();
         for proposal in self.proposals.drain(..) {
             let wanted = proposal.commands.len();
             let given: Vec<O> = outcomes.by_ref().take(wanted).collect();
-            let result = if given.len() == wanted { Ok(given) } else { Err(ProposeError::Unknown) };
+            let result = if given.len() == wanted {
+                Ok(given)
+            } else {
+                Err(ProposeError::Unknown)
+            };
             let _ = proposal.reply.send(result);
         }
         if let Some(duties) = duties
@@ -275,14 +305,23 @@ impl<O: Send + Sync + 'static> Batch<O> {
     }
 
     fn fail(mut self, error: &ProposeError) {
+        self.release();
         for proposal in self.proposals.drain(..) {
             let _ = proposal.reply.send(Err(error.clone()));
         }
     }
 }
 
+impl<O> Batch<O> {
+    /// Before anybody is answered: who then looks finds the room free.
+    fn release(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 impl<O> Drop for Batch<O> {
     fn drop(&mut self) {
-        self.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.release();
     }
 }

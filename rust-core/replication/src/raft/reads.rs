@@ -87,9 +87,15 @@ impl<M: GroupMachine> Core<M> {
     }
 
     async fn linearize(&self, option: LinearizerOption) -> Result<(), ReadError> {
-        let linearizer =
-            self.raft.get_read_linearizer(option).await.map_err(|error| self.read_error(error))?;
-        match linearizer.try_await_ready(&self.raft, Some(self.timing.quorum_wait())).await {
+        let linearizer = self
+            .raft
+            .get_read_linearizer(option)
+            .await
+            .map_err(|error| self.read_error(error))?;
+        match linearizer
+            .try_await_ready(&self.raft, Some(self.timing.quorum_wait()))
+            .await
+        {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(ReadError::NoQuorum),
             Err(_) => Err(ReadError::Stopped),
@@ -100,7 +106,12 @@ impl<M: GroupMachine> Core<M> {
     pub(crate) async fn read_index(&self) -> ReadIndexAnswer {
         let option =
             LinearizerOption::new(Some(Duration::ZERO), true).with_wait_timeout(self.timing.quorum_wait());
-        match self.raft.get_read_log_id(option).await.map_err(|error| self.read_error(error)) {
+        match self
+            .raft
+            .get_read_log_id(option)
+            .await
+            .map_err(|error| self.read_error(error))
+        {
             Ok((read, _)) => ReadIndexAnswer::Index(read.index()),
             Err(ReadError::NotLeader { .. }) => ReadIndexAnswer::NotLeader,
             Err(_) => ReadIndexAnswer::NoQuorum,
@@ -156,7 +167,11 @@ impl<M: GroupMachine> Core<M> {
                 to: replica,
                 ask: Ask::ReadIndex,
             };
-            match self.peers.ask(&member.peer_address, question, self.timing.quorum_wait()).await {
+            match self
+                .peers
+                .ask(&member.peer_address, question, self.timing.quorum_wait())
+                .await
+            {
                 Ok(Answer::ReadIndex(answer)) => answer,
                 _ => ReadIndexAnswer::NoQuorum,
             }

@@ -96,7 +96,7 @@ impl SnapshotSource {
                 Ok((piece, last))
             }
             #[cfg(feature = "disk")]
-            SnapshotSource::File(file) => file.piece_at(at, PIECE_BYTES),
+            SnapshotSource::File(file) => file.piece_at(at),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_state::ReplicaId;
 use super::address::ReplicaAddress;
 use super::types::StoredMembership;
+use holdfast_state::ReplicaId;
 
 /// A replica's view of its group at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +61,10 @@ impl GroupMembers {
             version: stored.log_id().as_ref().map_or(0, |log_id| log_id.index),
             voters: membership.voter_ids().map(ReplicaId::from).collect(),
             learners: membership.learner_ids().map(ReplicaId::from).collect(),
-            addresses: membership.nodes().map(|(id, address)| (ReplicaId::from(*id), address.clone())).collect(),
+            addresses: membership
+                .nodes()
+                .map(|(id, address)| (ReplicaId::from(*id), address.clone()))
+                .collect(),
             joint: membership.get_joint_config().len() > 1,
         }
     }

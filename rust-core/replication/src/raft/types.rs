@@ -7,9 +7,9 @@ use bytes::Bytes;
 use openraft::impls::{BoxedErrorSource, InlineBatch, leader_id_adv};
 use openraft::raft::responder::Responder;
 
-use holdfast_state::ReplicaId;
-use super::snapshot::SnapshotBody;
 use super::address::ReplicaAddress;
+use super::snapshot::SnapshotBody;
+use holdfast_state::ReplicaId;
 
 /// What the log holds of a group's commands: one encoded entry.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,11 +8,11 @@ use openraft::{RaftMetrics, ServerState};
 use tokio::sync::watch;
 
 use super::adapter::Adapter;
-use holdfast_state::ReplicaId;
 use super::leader_clock::LeaderClock;
 use super::machine::GroupMachine;
 use super::status::{GroupMembers, GroupStatus, Role};
 use super::types::{LeaderId, Types};
+use holdfast_state::ReplicaId;
 
 /// Until the replica stops.
 pub(crate) async fn watch<M: GroupMachine>(
@@ -62,9 +62,16 @@ pub(crate) async fn watch<M: GroupMachine>(
     }
 }
 
-fn status<M: GroupMachine>(metrics: &RaftMetrics<Types>, machine: &Arc<M>, clock: &LeaderClock) -> GroupStatus {
+fn status<M: GroupMachine>(
+    metrics: &RaftMetrics<Types>,
+    machine: &Arc<M>,
+    clock: &LeaderClock,
+) -> GroupStatus {
     let members = GroupMembers::of(&metrics.membership_config);
-    let leader = metrics.current_leader.map(ReplicaId::from).and_then(|id| Some((id, members.addresses.get(&id)?.clone())));
+    let leader = metrics
+        .current_leader
+        .map(ReplicaId::from)
+        .and_then(|id| Some((id, members.addresses.get(&id)?.clone())));
     let failed = match &metrics.running_state {
         Ok(()) | Err(Fatal::Stopped) => None,
         Err(fatal) => Some(fatal.to_string()),

@@ -88,7 +88,10 @@ impl RaftLogStorage<Types> for MemoryLog {
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
-        self.0.lock().tail.truncate_from(last.map_or(0, |last| last.index + 1));
+        self.0
+            .lock()
+            .tail
+            .truncate_from(last.map_or(0, |last| last.index + 1));
         Ok(())
     }
 

@@ -54,7 +54,10 @@ impl GroupMachine for DataMachine {
     fn apply(&self, _index: u64, entry: &Bytes) -> Result<Vec<Outcome>, MachineError> {
         let entry = LogEntry::decode(entry).map_err(MachineError::new)?;
         let mut events = self.events.lock();
-        self.machine.load().apply_entry(&entry, &mut **events).map_err(MachineError::new)
+        self.machine
+            .load()
+            .apply_entry(&entry, &mut **events)
+            .map_err(MachineError::new)
     }
 
     fn applied_at(&self) -> Timestamp {

@@ -10,8 +10,8 @@ use openraft::raft::{
     VoteResponse,
 };
 
-use holdfast_state::{GroupId, ReplicaId};
 use crate::raft::types::{SnapshotMeta, Types, Vote, entry_bytes};
+use holdfast_state::{GroupId, ReplicaId};
 
 /// Which of a pair's two connections carries a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

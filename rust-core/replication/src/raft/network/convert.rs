@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_state::{GroupId, NodeId, ReplicaId};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, TransferLeaderError, TransferLeaderRequest, VoteRequest, VoteResponse,
+    AppendEntriesRequest, AppendEntriesResponse, TransferLeaderError, TransferLeaderRequest, VoteRequest,
+    VoteResponse,
 };
 
 use super::ask::{Answer, Ask, Envelope, ReadIndexAnswer, Refusal, SnapshotAnswer, SnapshotPiece};
 use super::wire::{self, question, reply};
 use crate::raft::address::ReplicaAddress;
 use crate::raft::types::{
-    Entry, EntryBytes, LeaderId, LogId, Membership, Payload, RaftId, SnapshotMeta, StoredMembership, Types, Vote,
+    Entry, EntryBytes, LeaderId, LogId, Membership, Payload, RaftId, SnapshotMeta, StoredMembership, Types,
+    Vote,
 };
 
 /// A message that says what none can.
@@ -102,10 +104,12 @@ pub(super) fn reply(id: u64, answer: Result<Answer, Refusal>) -> wire::Reply {
         Ok(Answer::Snapshot(SnapshotAnswer::Continue { offset })) => {
             reply::Answer::Snapshot(wire::SnapshotAnswer { done: None, offset })
         }
-        Ok(Answer::Snapshot(SnapshotAnswer::Done { vote })) => reply::Answer::Snapshot(wire::SnapshotAnswer {
-            done: Some(vote_to_wire(&vote)),
-            offset: 0,
-        }),
+        Ok(Answer::Snapshot(SnapshotAnswer::Done { vote })) => {
+            reply::Answer::Snapshot(wire::SnapshotAnswer {
+                done: Some(vote_to_wire(&vote)),
+                offset: 0,
+            })
+        }
         Ok(Answer::Node(bytes)) => reply::Answer::Node(bytes),
         Err(refusal) => reply::Answer::Refused(refused_to_wire(refusal)),
     };
@@ -137,7 +141,9 @@ pub(super) fn answer(reply: wire::Reply) -> Result<Result<Answer, Refusal>, Malf
             Some(vote) => SnapshotAnswer::Done {
                 vote: vote_from_wire(Some(vote))?,
             },
-            None => SnapshotAnswer::Continue { offset: answer.offset },
+            None => SnapshotAnswer::Continue {
+                offset: answer.offset,
+            },
         }),
         reply::Answer::Node(bytes) => Answer::Node(bytes),
         reply::Answer::Refused(refused) => return Ok(Err(refused_from_wire(refused))),
@@ -158,7 +164,11 @@ fn append_from_wire(append: wire::Append) -> Result<AppendEntriesRequest<Types>,
         vote: vote_from_wire(append.vote)?,
         prev_log_id: append.previous.map(id_from_wire),
         leader_commit: append.committed.map(id_from_wire),
-        entries: append.entries.into_iter().map(entry_from_wire).collect::<Result<_, _>>()?,
+        entries: append
+            .entries
+            .into_iter()
+            .map(entry_from_wire)
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -276,7 +286,11 @@ fn refused_to_wire(refusal: Refusal) -> wire::Refused {
     };
     wire::Refused {
         reason: reason.into(),
-        text: if let Refusal::Node(text) = refusal { text } else { String::new() },
+        text: if let Refusal::Node(text) = refusal {
+            text
+        } else {
+            String::new()
+        },
     }
 }
 

@@ -92,7 +92,9 @@ impl Link {
         if exchange.questions.send(convert::question(id, envelope)).is_err() {
             return Err(PeerError::Unreachable("the connection was lost".to_owned()));
         }
-        answer.await.unwrap_or_else(|_| Err(PeerError::Unreachable("the connection was lost".to_owned())))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(PeerError::Unreachable("the connection was lost".to_owned())))
     }
 
     async fn exchange(self: &Arc<Self>) -> Result<Arc<Exchange>, PeerError> {
@@ -108,7 +110,12 @@ impl Link {
     fn standing(&self) -> Option<Arc<Exchange>> {
         let state = self.state.lock();
         let exchange = state.exchange.as_ref()?;
-        exchange.waiting.lock().ended.is_none().then(|| Arc::clone(exchange))
+        exchange
+            .waiting
+            .lock()
+            .ended
+            .is_none()
+            .then(|| Arc::clone(exchange))
     }
 
     async fn establish(self: Arc<Self>) -> Result<Arc<Exchange>, PeerError> {
@@ -123,7 +130,10 @@ impl Link {
         }
         let connected = match tokio::time::timeout(CONNECT, self.connect()).await {
             Ok(connected) => connected,
-            Err(_) => Err(PeerError::Unreachable(format!("{} does not answer", self.address))),
+            Err(_) => Err(PeerError::Unreachable(format!(
+                "{} does not answer",
+                self.address
+            ))),
         };
         let mut state = self.state.lock();
         match &connected {
@@ -134,9 +144,8 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<Arc<Exchange>, PeerError> {
-        let unreachable = |error: &dyn std::fmt::Display| {
-            PeerError::Unreachable(format!("{}: {error}", self.address))
-        };
+        let unreachable =
+            |error: &dyn std::fmt::Display| PeerError::Unreachable(format!("{}: {error}", self.address));
         let channel = self.channel().await.map_err(|error| unreachable(&error))?;
         let limit = message_limit(self.options.largest_value);
         let mut client = PeersClient::new(channel)
@@ -145,12 +154,15 @@ impl Link {
         let (questions, receiver) = mpsc::unbounded_channel();
         let mut request = Request::new(UnboundedReceiverStream::new(receiver));
         self.sign(&mut request).map_err(|error| unreachable(&error))?;
-        let replies = client.exchange(request).await.map_err(|status| match status.code() {
-            tonic::Code::Unauthenticated | tonic::Code::FailedPrecondition => {
-                PeerError::Refused(status.message().to_owned())
-            }
-            _ => unreachable(&status.message()),
-        })?;
+        let replies = client
+            .exchange(request)
+            .await
+            .map_err(|status| match status.code() {
+                tonic::Code::Unauthenticated | tonic::Code::FailedPrecondition => {
+                    PeerError::Refused(status.message().to_owned())
+                }
+                _ => unreachable(&status.message()),
+            })?;
         let exchange = Arc::new(Exchange {
             questions,
             waiting: Mutex::default(),
@@ -167,7 +179,8 @@ impl Link {
             metadata.insert(CLUSTER_HEADER, cluster.to_string().parse()?);
         }
         if !self.options.secret.is_empty() {
-            let mut secret: tonic::metadata::MetadataValue<_> = format!("Bearer {}", self.options.secret).parse()?;
+            let mut secret: tonic::metadata::MetadataValue<_> =
+                format!("Bearer {}", self.options.secret).parse()?;
             secret.set_sensitive(true);
             metadata.insert("authorization", secret);
         }

@@ -31,7 +31,12 @@ impl LocalNetwork {
     /// Cuts one address off from all others, both ways.
     pub fn isolate(&self, address: &str) {
         let mut nodes = self.0.lock();
-        let others: Vec<String> = nodes.registries.keys().filter(|other| *other != address).cloned().collect();
+        let others: Vec<String> = nodes
+            .registries
+            .keys()
+            .filter(|other| *other != address)
+            .cloned()
+            .collect();
         for other in others {
             nodes.cuts.insert((address.to_owned(), other.clone()));
             nodes.cuts.insert((other, address.to_owned()));
@@ -44,7 +49,10 @@ impl LocalNetwork {
     }
 
     pub(crate) fn attach(&self, address: &str, registry: &Arc<Registry>) -> Arc<dyn Transport> {
-        self.0.lock().registries.insert(address.to_owned(), Arc::downgrade(registry));
+        self.0
+            .lock()
+            .registries
+            .insert(address.to_owned(), Arc::downgrade(registry));
         Arc::new(LocalTransport {
             network: self.clone(),
             address: address.to_owned(),

@@ -15,8 +15,8 @@ use super::ask::{Answer, Ask, Envelope, Inbox, Refusal};
 use super::dial::{Dial, DialTcp};
 use super::local::LocalNetwork;
 use super::tcp::Tcp;
-use holdfast_state::{GroupId, ReplicaId};
 use crate::raft::address::ClusterId;
+use holdfast_state::{GroupId, ReplicaId};
 
 /// Snapshots that a node sends at once.
 const SNAPSHOTS_AT_ONCE: usize = 2;
@@ -242,8 +242,12 @@ impl Registry {
         free
     }
 
-    pub(crate) fn remove(&self, group: GroupId) {
-        self.groups.write().remove(&group);
+    /// Questions for the group have nowhere to go, unless another replica has come meanwhile.
+    pub(crate) fn remove(&self, group: GroupId, replica: ReplicaId) {
+        let mut groups = self.groups.write();
+        if groups.get(&group).is_some_and(|inbox| inbox.replica() == replica) {
+            groups.remove(&group);
+        }
     }
 
     /// Answers a question of a node of `cluster`.
@@ -256,10 +260,16 @@ impl Registry {
         if let Ask::Node(request) = ask {
             let calls = self.calls.read().clone();
             let calls = calls.ok_or_else(|| Refusal::Node("the node takes no calls yet".into()))?;
-            return calls.call(cluster, request).await.map(Answer::Node).map_err(Refusal::Node);
+            return calls
+                .call(cluster, request)
+                .await
+                .map(Answer::Node)
+                .map_err(Refusal::Node);
         }
         if cluster != self.cluster() {
-            return Err(Refusal::Node("the node belongs to another cluster, or to none yet".into()));
+            return Err(Refusal::Node(
+                "the node belongs to another cluster, or to none yet".into(),
+            ));
         }
         let inbox = self.groups.read().get(&group).cloned();
         let inbox = inbox.ok_or(Refusal::UnknownGroup)?;

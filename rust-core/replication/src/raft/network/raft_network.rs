@@ -3,23 +3,21 @@
 use std::future::Future;
 use std::time::Duration;
 
-use openraft::errors::{
-    NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable,
-};
+use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::{Backoff, RPCOption, RPCTypes};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse,
-    VoteRequest, VoteResponse,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
+    TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
 use super::ask::{Answer, Ask, Envelope};
 use super::peers::{PeerError, Peers};
 use super::send_snapshot::SnapshotSender;
-use holdfast_state::{GroupId, ReplicaId};
 use crate::raft::address::ReplicaAddress;
 use crate::raft::snapshot::SnapshotBody;
 use crate::raft::types::{RaftId, Snapshot, Types, Vote};
+use holdfast_state::{GroupId, ReplicaId};
 
 /// Makes a group's links to its other replicas.
 pub(crate) struct Network {
@@ -59,15 +57,18 @@ impl ReplicaLink {
             to: self.target,
             ask,
         };
-        self.peers.ask(&self.address, envelope, patience).await.map_err(|error| match error {
-            PeerError::TimedOut => RPCError::Timeout(Timeout {
-                action: kind,
-                id: self.own.into(),
-                target: self.target.into(),
-                timeout: patience,
-            }),
-            other => RPCError::Unreachable(Unreachable::new(&other)),
-        })
+        self.peers
+            .ask(&self.address, envelope, patience)
+            .await
+            .map_err(|error| match error {
+                PeerError::TimedOut => RPCError::Timeout(Timeout {
+                    action: kind,
+                    id: self.own.into(),
+                    target: self.target.into(),
+                    timeout: patience,
+                }),
+                other => RPCError::Unreachable(Unreachable::new(&other)),
+            })
     }
 }
 
@@ -83,7 +84,10 @@ impl RaftNetworkV2<Types> for ReplicaLink {
         rpc: AppendEntriesRequest<Types>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
-        match self.ask(RPCTypes::AppendEntries, Ask::Append(rpc), option.soft_ttl()).await? {
+        match self
+            .ask(RPCTypes::AppendEntries, Ask::Append(rpc), option.soft_ttl())
+            .await?
+        {
             Answer::Append(answer) => Ok(answer),
             _ => Err(unexpected()),
         }
@@ -94,7 +98,10 @@ impl RaftNetworkV2<Types> for ReplicaLink {
         rpc: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        match self.ask(RPCTypes::Vote, Ask::Vote(rpc), option.soft_ttl()).await? {
+        match self
+            .ask(RPCTypes::Vote, Ask::Vote(rpc), option.soft_ttl())
+            .await?
+        {
             Answer::Vote(answer) => Ok(answer),
             _ => Err(unexpected()),
         }
@@ -105,7 +112,10 @@ impl RaftNetworkV2<Types> for ReplicaLink {
         rpc: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        match self.ask(RPCTypes::Vote, Ask::PreVote(rpc), option.soft_ttl()).await? {
+        match self
+            .ask(RPCTypes::Vote, Ask::PreVote(rpc), option.soft_ttl())
+            .await?
+        {
             Answer::Vote(answer) => Ok(answer),
             _ => Err(unexpected()),
         }
@@ -134,7 +144,10 @@ impl RaftNetworkV2<Types> for ReplicaLink {
         rpc: TransferLeaderRequest<Types>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
-        match self.ask(RPCTypes::TransferLeader, Ask::Transfer(rpc), option.soft_ttl()).await? {
+        match self
+            .ask(RPCTypes::TransferLeader, Ask::Transfer(rpc), option.soft_ttl())
+            .await?
+        {
             Answer::Transfer(answer) => Ok(answer),
             _ => Err(unexpected()),
         }

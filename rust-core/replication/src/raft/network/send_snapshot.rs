@@ -38,7 +38,9 @@ impl SnapshotSender<'_> {
             match self.ask(piece).await? {
                 SnapshotAnswer::Done { vote } => return Ok(vote),
                 SnapshotAnswer::Continue { offset: next } if next == end && !last => offset = next,
-                SnapshotAnswer::Continue { offset: next } if source.resumable() && next <= source.length() => {
+                SnapshotAnswer::Continue { offset: next }
+                    if source.resumable() && next <= source.length() =>
+                {
                     offset = next;
                 }
                 SnapshotAnswer::Continue { .. } => {
@@ -77,7 +79,9 @@ impl SnapshotSender<'_> {
                 openraft::ErrorVerb::Read,
                 error,
             ))),
-            Err(_) => Err(StreamingError::Network(NetworkError::from_string("encoding the snapshot panicked"))),
+            Err(_) => Err(StreamingError::Network(NetworkError::from_string(
+                "encoding the snapshot panicked",
+            ))),
         }
     }
 }

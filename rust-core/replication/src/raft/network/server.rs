@@ -59,11 +59,13 @@ impl PeerServer {
         Response = tonic::codegen::http::Response<tonic::body::Body>,
         Error = std::convert::Infallible,
         Future: Send + 'static,
-    > + tonic::server::NamedService
+    >
+    + tonic::server::NamedService
     + Clone
     + Send
     + Sync
-    + 'static {
+    + 'static
+    + use<> {
         let limit = message_limit(self.largest_value);
         PeersServer::new(self.clone())
             .max_decoding_message_size(limit)
@@ -77,11 +79,15 @@ impl PeerServer {
             .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
             .unwrap_or_default();
         if !bool::from(given.ct_eq(self.secret.as_bytes())) {
-            return Err(Status::unauthenticated("the caller does not have the cluster's secret"));
+            return Err(Status::unauthenticated(
+                "the caller does not have the cluster's secret",
+            ));
         }
         let version = metadata.get(VERSION_HEADER).and_then(|value| value.to_str().ok());
         if version.and_then(|version| version.parse().ok()) != Some(VERSION) {
-            return Err(Status::failed_precondition(format!("this node speaks version {VERSION} with its peers")));
+            return Err(Status::failed_precondition(format!(
+                "this node speaks version {VERSION} with its peers"
+            )));
         }
         let cluster = match metadata.get(CLUSTER_HEADER) {
             None => None,
@@ -91,9 +97,9 @@ impl PeerServer {
             }
         };
         match (cluster, self.registry.cluster()) {
-            (Some(theirs), Some(ours)) if theirs != ours => {
-                Err(Status::failed_precondition("this node belongs to another cluster"))
-            }
+            (Some(theirs), Some(ours)) if theirs != ours => Err(Status::failed_precondition(
+                "this node belongs to another cluster",
+            )),
             _ => Ok(cluster),
         }
     }
@@ -109,7 +115,12 @@ impl Service for PeerServer {
     ) -> Result<Response<Self::ExchangeStream>, Status> {
         let cluster = self.admit(request.metadata())?;
         let (replies, stream) = mpsc::unbounded_channel();
-        tokio::spawn(answer(Arc::clone(&self.registry), cluster, request.into_inner(), replies));
+        tokio::spawn(answer(
+            Arc::clone(&self.registry),
+            cluster,
+            request.into_inner(),
+            replies,
+        ));
         Ok(Response::new(Box::pin(UnboundedReceiverStream::new(stream))))
     }
 }

@@ -36,7 +36,13 @@ impl Tcp {
     fn link(&self, address: &str, lane: Lane) -> Arc<Link> {
         let mut links = self.links.lock();
         if !links.contains_key(address) {
-            let link = || Arc::new(Link::new(address, self.options.clone(), Arc::clone(&self.registry)));
+            let link = || {
+                Arc::new(Link::new(
+                    address,
+                    self.options.clone(),
+                    Arc::clone(&self.registry),
+                ))
+            };
             let pair = Pair {
                 control: link(),
                 bulk: link(),
