@@ -158,6 +158,10 @@ impl Cluster {
             return Err("it names more nodes than a cluster has".to_owned());
         }
         self.id = map.cluster_id.clone();
+        // Also those that the map does not speak of.
+        let groups = 1 + map.coordination_groups as usize + map.cache_groups as usize;
+        self.groups
+            .resize(self.groups.len().max(groups), Group::default());
         let is_news = map.version >= self.version;
         let mut news = News::default();
         if is_news {
@@ -170,8 +174,6 @@ impl Cluster {
         let node = |index: u32| nodes.get(index as usize).copied();
         for group in &map.groups {
             let id = group.id as u16;
-            let count = self.groups.len().max(usize::from(id) + 1);
-            self.groups.resize(count, Group::default());
             let own = &mut self.groups[usize::from(id)];
             if (group.epoch, group.term) < (own.epoch, own.term) {
                 continue;

@@ -11,6 +11,9 @@ use super::sink::{Completed, Payload, Reply};
 /// What a group answered: owned, as the others are waited for.
 pub(super) type Answered = Result<(ReplyHeader, Vec<u8>), Error>;
 
+/// A group's answer, and which of the whole's items it is about.
+type OfItems = ((ReplyHeader, Vec<u8>), Vec<u32>);
+
 /// The parts of a request.
 pub(super) struct Join {
     pub(super) parts: Vec<Part>,
@@ -112,7 +115,7 @@ impl Join {
     }
 
     /// The items of all parts in the order of the whole.
-    fn items(&self, answers: Vec<((ReplyHeader, Vec<u8>), Vec<u32>)>) -> Answered {
+    fn items(&self, answers: Vec<OfItems>) -> Answered {
         let mut places = vec![None; self.items as usize];
         for ((_, payload), items) in &answers {
             let mut reader = ItemReader::new(payload);

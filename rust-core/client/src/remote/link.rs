@@ -2,6 +2,7 @@
 
 mod connect;
 mod drive;
+mod own;
 mod reader;
 mod receive;
 mod refusal;
@@ -54,7 +55,7 @@ pub(super) async fn run(shared: &Arc<Shared>, link: usize) {
             Err(refusal) => {
                 let timing = &shared.options.timing;
                 // The nodes of a cluster that refuse a client are not all that there are.
-                let refusal = refusal.filter(|_| link == 0);
+                let refusal = refusal.filter(|_| link == 0 && !shared.core.lock().is_connected());
                 let most = if refusal.is_some() {
                     timing.lasting_backoff
                 } else {
@@ -180,7 +181,7 @@ async fn serve(shared: &Arc<Shared>, link: usize, at: Address, connection: Box<C
     if !connected {
         announce_lost(shared, address, node, reason);
     }
-    if let Some(error) = refused.filter(|_| link == 0) {
+    if let Some(error) = refused.filter(|_| link == 0 && !connected) {
         shared.core.lock().refuse(error);
     }
     shared.keeper.notify_one();

@@ -16,6 +16,8 @@ use super::sink::{ConnectionState, StateChange};
 /// When the map is asked for.
 pub(super) struct Refresh {
     asking: bool,
+    /// Something waits for what a map may say.
+    wanted: bool,
     /// To be asked for at this time.
     due: Option<Instant>,
     last: Option<Instant>,
@@ -26,8 +28,12 @@ pub(super) struct Refresh {
     jitter: fastrand::Rng,
 }
 
-/// First and longest pause between two questions while something waits for a leader.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
+/// First pause between two questions while something waits for a leader, and the longest while one is being elected.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(100));
+/// The pause after so many questions in vain: this takes longer than an election.
+const LONG_PAUSE: (u32, Duration) = (30, Duration::from_millis(500));
+/// After so many questions in vain others are asked than those to whom there are connections.
+const ASK_OTHERS: u32 = 2;
 /// A node that does not answer within this is not waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -35,6 +41,7 @@ impl Refresh {
     pub(super) fn new(seed: u64) -> Refresh {
         Refresh {
             asking: false,
+            wanted: false,
             due: None,
             last: None,
             vain: 0,
@@ -49,7 +56,11 @@ impl Refresh {
         if self.asking || self.due.is_some() {
             return;
         }
-        let most = PAUSES.0.saturating_mul(1 << self.vain.min(8)).min(PAUSES.1);
+        let most = if self.vain < LONG_PAUSE.0 {
+            PAUSES.0.saturating_mul(1 << self.vain.min(8)).min(PAUSES.1)
+        } else {
+            LONG_PAUSE.1
+        };
         let pause = most.mul_f64(0.5 + 0.5 * self.jitter.f64());
         let earliest = self.last.map_or(now, |last| last + pause);
         self.due = Some(earliest.max(now));
@@ -65,6 +76,14 @@ impl Core {
         }
     }
 
+    /// The same, where no time is at hand: the keeper does it.
+    pub(super) fn need_map(&mut self) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.refresh.wanted = true;
+            self.keeper_needed = true;
+        }
+    }
+
     /// When the keeper has to look at the map again.
     pub(super) fn map_due(&self) -> Option<Instant> {
         self.cluster.as_ref()?.refresh.due
@@ -72,10 +91,11 @@ impl Core {
 
     /// Asks for the map when its time has come.
     pub(super) fn refresh_map(&mut self, now: Instant) {
-        if self.links.iter().any(|link| link.suspect && link.in_flight > 0) {
-            self.want_map(now);
-        }
+        let doubtful = self.is_doubtful();
         let Some(cluster) = &mut self.cluster else { return };
+        if std::mem::take(&mut cluster.refresh.wanted) || doubtful {
+            cluster.refresh.want(now);
+        }
         if cluster.refresh.asking || cluster.refresh.due.is_none_or(|due| due > now) {
             return;
         }
@@ -100,12 +120,18 @@ impl Core {
         self.watch(now + PATIENCE);
     }
 
+    /// Whether a node may lead nothing any more.
+    fn is_doubtful(&self) -> bool {
+        self.links.iter().any(|link| link.suspect && link.in_flight > 0)
+    }
+
     /// A connection to ask over, each in its turn; `None`: one is wanted.
     fn link_for_map(&mut self, turn: usize) -> Option<usize> {
         let count = self.links.len();
         let fit = |&link: &usize| self.links[link].usable().is_some() && !self.links[link].suspect;
         let found = (0..count).map(|offset| (turn + offset) % count).find(fit);
-        if found.is_some() {
+        let vain = self.cluster.as_ref().map_or(0, |cluster| cluster.refresh.vain);
+        if found.is_some() && vain < ASK_OTHERS {
             return found;
         }
         // The only ones that are there may have nothing to say.
@@ -122,7 +148,7 @@ impl Core {
         if !self.is_connected() {
             self.links[0].wanted = true;
         }
-        None
+        found
     }
 
     /// The question for the map has ended without an answer.
@@ -161,7 +187,7 @@ impl Core {
         if self.held > 0 {
             self.dispatch_held(now);
         }
-        let doubtful = self.links.iter().any(|link| link.suspect && link.in_flight > 0);
+        let doubtful = self.is_doubtful();
         if let Some(cluster) = &mut self.cluster {
             if waiting == 0 && !doubtful {
                 cluster.refresh.vain = 0;

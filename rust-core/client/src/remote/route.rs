@@ -56,7 +56,11 @@ impl Core {
         }
         match self.link_of(slot, header) {
             Some(link) => self.over(slot, link),
-            None => Way::Later(Stage::Waiting),
+            None => {
+                // Who leads it, or where, may have changed.
+                self.need_map();
+                Way::Later(Stage::Waiting)
+            }
         }
     }
 
@@ -80,9 +84,13 @@ impl Core {
             }
             self.table.get_mut(slot).to = None;
         }
-        let usable = |link: &Link| link.usable().is_some();
-        let calm = self.links.iter().position(|link| usable(link) && !link.suspect);
-        calm.or_else(|| self.links.iter().position(usable))
+        // One that has sent it away is not the next to be asked.
+        let (turn, count) = (self.table.get(slot).hops as usize, self.links.len());
+        let in_turn = |which: fn(&Link) -> bool| {
+            let usable = |&link: &usize| self.links[link].usable().is_some() && which(&self.links[link]);
+            (0..count).map(|offset| (turn + offset) % count).find(usable)
+        };
+        in_turn(|link| !link.suspect).or_else(|| in_turn(|_| true))
     }
 
     /// The connection for a request that a group answers.

@@ -2,12 +2,15 @@
 
 mod closing;
 mod cluster_machine;
+mod cluster_node;
 mod clustered;
 mod deadlines;
+mod failover;
 mod fake;
 mod fake_cluster;
 mod hammer;
 mod hostile;
+mod maps;
 mod pieces;
 mod reconnecting;
 mod recorder;

@@ -19,6 +19,7 @@ fn sample(setting: &Setting) -> &'static str {
         Kind::Path => "/etc/holdfast/größe.pem",
         Kind::Secret => "hunter2",
         Kind::Address { .. } => "[::1]:0",
+        Kind::Addresses => "host1:7861,host2:7861",
         Kind::Number { .. } => "7",
     }
 }

@@ -10,6 +10,7 @@ use holdfast_proto::{Code, Error};
 use prost::Message;
 use tokio::time::Instant;
 
+use super::own::{map_came, opened, opened_by_caller};
 use crate::remote::client::ClientShared;
 use crate::remote::core::Core;
 use crate::remote::keeper::guarded;
@@ -17,7 +18,6 @@ use crate::remote::pending::Owner;
 use crate::remote::registry::Shared;
 use crate::remote::route::TurnedAway;
 use crate::remote::sink::{Completed, Payload, Reply};
-use holdfast_proto::log::Level;
 
 /// The replies of one pass, and those that are still coming in pieces.
 pub(super) struct Receiver {
@@ -362,50 +362,6 @@ fn unreadable(error: &prost::DecodeError, taken: &Taken) -> Error {
         holdfast_proto::Outcome::NotApplied
     };
     error.with_outcome(outcome)
-}
-
-/// The node answered what asked for a store's id.
-fn opened(shared: &Shared, store: u32, reply: &Result<Reply<'_>, Error>, now: Instant) {
-    let mut core = shared.core.lock();
-    match reply {
-        Ok(Reply { header, .. }) => match &header.store {
-            Some(at_node) => core.store_opened(store, at_node, now),
-            None => core.store_refused(store, &nameless()),
-        },
-        Err(error) => core.store_refused(store, error),
-    }
-    drop(core);
-    shared.keeper.notify_one();
-}
-
-/// A node answered what asked for the cluster's map.
-fn map_came(shared: &Shared, reply: &Result<Reply<'_>, Error>, now: Instant) {
-    let mut core = shared.core.lock();
-    let adopted = match reply {
-        Ok(reply) => core.map_came(&reply.payload, now),
-        Err(error) => {
-            core.map_refused(now);
-            Err(error.message.clone())
-        }
-    };
-    drop(core);
-    if let Err(refused) = adopted {
-        let text = format!("the cluster's map cannot be used: {refused}");
-        shared.log.line(Level::Warning, &text);
-    }
-    shared.keeper.notify_one();
-}
-
-fn opened_by_caller(shared: &Shared, store: u32, reply: &Result<Reply<'_>, Error>, now: Instant) {
-    if let Ok(Reply { header, .. }) = reply
-        && let Some(at_node) = &header.store
-    {
-        shared.core.lock().store_opened(store, at_node, now);
-    }
-}
-
-fn nameless() -> Error {
-    Error::new(Code::Internal, "the node opened the store without saying its id")
 }
 
 /// The room of a vector for another lifetime: the standard library collects in place.
