@@ -11,7 +11,7 @@
 
 pub mod clock;
 #[cfg(feature = "cluster")]
-mod cluster;
+pub mod cluster;
 mod driver;
 mod identity;
 pub mod memory;

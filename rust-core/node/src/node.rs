@@ -21,8 +21,8 @@ use crate::room::MemoryUse;
 use crate::session::NodeSession;
 use crate::store::{Driven, NodeError, NodeStore};
 
-const COORDINATION_GROUPS: u16 = 4;
-const CACHE_GROUPS: u16 = 8;
+pub(crate) const COORDINATION_GROUPS: u16 = 4;
+pub(crate) const CACHE_GROUPS: u16 = 8;
 /// Groups of a node, the coordination groups first.
 pub(crate) const GROUPS: usize = (COORDINATION_GROUPS + CACHE_GROUPS) as usize;
 /// The driver looks at all deadlines again after this time at the latest: the alarm is a hint, told
@@ -50,6 +50,8 @@ struct Stores {
 
 struct Inner {
     name: String,
+    #[cfg(feature = "cluster")]
+    seed: u64,
     identity: Identity,
     clock: Arc<dyn ClusterClock>,
     alarm: Arc<Alarm>,
@@ -99,6 +101,8 @@ impl Node {
         };
         let inner = Arc::new(Inner {
             name,
+            #[cfg(feature = "cluster")]
+            seed,
             identity,
             clock,
             alarm: Arc::new(Alarm::new()),
@@ -128,6 +132,12 @@ impl Node {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// Seed of the in-memory tables.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn seed(&self) -> u64 {
+        self.inner.seed
     }
 
     /// What all its stores together may use, in bytes.

@@ -24,7 +24,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::cluster::names::{ClusterId, Incarnation};
+use holdfast_replication::raft::ClusterId;
+
+use crate::cluster::names::Incarnation;
 
 pub(crate) use description::{Ballot, Description, Founder, Preparation, Refusal, Standing, VOTERS};
 
@@ -189,8 +191,8 @@ impl Forming {
     }
 
     /// A founder has refused: this attempt comes to nothing.
-    pub(crate) fn refused(&mut self, ballot: Ballot, refusal: &Refusal) {
-        self.highest = self.highest.max(refusal.promised.number);
+    pub(crate) fn refused(&mut self, ballot: Ballot, promised: Ballot) {
+        self.highest = self.highest.max(promised.number);
         if self
             .attempt
             .as_ref()

@@ -17,19 +17,3 @@ impl fmt::Debug for Incarnation {
         fmt::Display::fmt(self, formatter)
     }
 }
-
-/// Random, made when a cluster is formed. Nodes of different clusters refuse each other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ClusterId(pub(crate) u128);
-
-impl fmt::Display for ClusterId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for ClusterId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
-}

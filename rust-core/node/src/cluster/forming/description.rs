@@ -1,6 +1,8 @@
 //! What nodes tell each other while they form.
 
-use crate::cluster::names::{ClusterId, Incarnation};
+use holdfast_replication::raft::ClusterId;
+
+use crate::cluster::names::Incarnation;
 
 /// Voters of a group, as far as there are nodes.
 pub(crate) const VOTERS: usize = 3;

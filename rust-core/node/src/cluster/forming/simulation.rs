@@ -1,9 +1,11 @@
 //! Processes that form, with a network between them that loses, delays, repeats and reorders.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Action, Ballot, Description, Forming, Founder, Preparation, Refusal, Standing, VOTERS};
-use crate::cluster::names::{ClusterId, Incarnation};
+use holdfast_replication::raft::ClusterId;
+
+use crate::cluster::names::Incarnation;
 
 /// One process. Its replica of a meta group is modelled by what it has in its log.
 pub(super) struct Process {
@@ -12,7 +14,7 @@ pub(super) struct Process {
     zombie: bool,
     heard: BTreeMap<String, Description>,
     /// What it knows of clusters whose log it has something of: who has acknowledged to it.
-    logs: BTreeMap<ClusterId, (Preparation, BTreeSet<String>)>,
+    logs: HashMap<ClusterId, (Preparation, BTreeSet<String>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +45,7 @@ pub(super) struct World {
     pub(super) network: Vec<(String, Message)>,
     to: Vec<To>,
     numbers: u128,
-    pub(super) committed: BTreeSet<ClusterId>,
+    pub(super) committed: HashSet<ClusterId>,
     pub(super) initialized: Vec<ClusterId>,
 }
 
@@ -58,7 +60,7 @@ impl World {
             network: Vec::new(),
             to: Vec::new(),
             numbers: 0,
-            committed: BTreeSet::new(),
+            committed: HashSet::new(),
             initialized: Vec::new(),
         }
     }
@@ -89,7 +91,7 @@ impl World {
             disk: self.durable.then_some(incarnation.0),
             address: address.clone(),
         };
-        let mut logs = BTreeMap::new();
+        let mut logs = HashMap::new();
         let mut forming = Forming::new(me.clone(), join);
         if let Some(before) = before.map(|before| &self.processes[before])
             && self.durable
@@ -265,7 +267,7 @@ impl World {
                     self.act(index, action);
                 }
             }
-            Message::Refused(ballot, refusal) => self.processes[index].forming.refused(ballot, &refusal),
+            Message::Refused(ballot, refusal) => self.processes[index].forming.refused(ballot, refusal.promised),
             Message::Append(preparation, from, formed) => self.appended(index, &preparation, from, formed),
             Message::Acknowledged(cluster, address) => self.acknowledged(index, cluster, address),
         }

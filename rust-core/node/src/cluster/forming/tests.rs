@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::simulation::World;
 use super::{Action, Forming, Founder, Standing};
-use crate::cluster::names::{ClusterId, Incarnation};
+use holdfast_replication::raft::ClusterId;
+
+use crate::cluster::names::Incarnation;
 
 /// Rounds after which everybody must be where he belongs.
 const ENOUGH: usize = 12;
