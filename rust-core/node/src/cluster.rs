@@ -14,6 +14,7 @@ mod duties;
 mod finding;
 mod forming;
 mod group;
+mod leaving;
 mod map;
 mod member;
 mod names;

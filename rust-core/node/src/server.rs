@@ -162,6 +162,10 @@ impl Server {
             ..
         } = self;
         shared.log(Level::Information, "stopping");
+        #[cfg(feature = "cluster")]
+        if let Some(cluster) = shared.cluster() {
+            cluster.hand_over().await;
+        }
         shared.begin_stop();
         let _ = accepting.await;
         if tokio::time::timeout(grace, shared.no_sessions()).await.is_err() {

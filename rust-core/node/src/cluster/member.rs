@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -48,7 +47,6 @@ pub struct ClusterNode {
     groups: ArcSwap<BTreeMap<GroupId, Arc<GroupNode>>>,
     /// Rises when groups come or go, or the meta group's state changes.
     pub(crate) changed: Notify,
-    stopping: AtomicBool,
     stop: watch::Sender<bool>,
     pub(crate) log: Arc<dyn LogSink>,
 }
@@ -74,7 +72,6 @@ impl ClusterNode {
             meta: ArcSwapOption::empty(),
             groups: ArcSwap::default(),
             changed: Notify::new(),
-            stopping: AtomicBool::new(false),
             stop: watch::Sender::new(false),
             options,
             log,
@@ -128,7 +125,8 @@ impl ClusterNode {
     }
 
     /// Why clients should go elsewhere, if they should.
-    pub(crate) fn not_ready(&self) -> Option<String> {
+    #[must_use]
+    pub fn not_ready(&self) -> Option<String> {
         let Some(own) = self.own_id() else {
             return Some("the node is not part of a formed cluster yet".to_owned());
         };
@@ -154,23 +152,13 @@ impl ClusterNode {
         None
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
-    }
-
     /// Waits until the node stops.
     pub(crate) async fn stopped(&self) {
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
     pub(crate) fn end(&self) {
-        self.stopping.store(true, Ordering::Release);
         self.stop.send_replace(true);
-    }
-
-    /// Where the node at this address of the cluster takes clients.
-    pub(crate) fn address_of(&self, replica: &ReplicaAddress) -> String {
-        replica.client_address.clone()
     }
 
     /// What the node says of itself to the meta group.

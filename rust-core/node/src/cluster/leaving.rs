@@ -1,0 +1,52 @@
+//! A planned stop: others lead before this node goes.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use holdfast_replication::raft::{GroupMachine, RaftGroup};
+use holdfast_state::{MetaCommand, ReplicaId};
+
+use super::member::ClusterNode;
+use crate::log::Level;
+
+/// A leadership that has not moved by then stays until the others notice.
+const MOVE: Duration = Duration::from_secs(1);
+
+impl ClusterNode {
+    /// Says that it leaves, so that nobody hands it a group any more, and hands over those that it leads.
+    pub(crate) async fn hand_over(&self) {
+        let Some(node) = self.own_id() else {
+            return;
+        };
+        let leaving = MetaCommand::SetLeaving { node, leaving: true };
+        if let Ok(Err(reason)) = tokio::time::timeout(MOVE, self.decide(&leaving)).await {
+            self.log(
+                Level::Warning,
+                &format!("the others do not know that this node leaves: {reason}"),
+            );
+        }
+        let groups = self.groups();
+        join_all(groups.values().map(|group| hand_over(group.raft()))).await;
+        if let Some(meta) = self.meta() {
+            hand_over(&meta).await;
+        }
+    }
+}
+
+async fn hand_over<M: GroupMachine>(group: &RaftGroup<M>) {
+    if !group.leads() {
+        return;
+    }
+    let voters = group.status().members.voters;
+    let progress = group.replication();
+    let candidates = progress
+        .iter()
+        .filter(|(id, _)| **id != group.replica() && voters.contains(id));
+    // The one that lacks least, of those that have answered lately.
+    let next: Option<ReplicaId> = candidates
+        .min_by_key(|(_, progress)| (progress.silent_ms.unwrap_or(u64::MAX) / 1_000, progress.behind()))
+        .map(|(id, _)| *id);
+    if let Some(next) = next {
+        let _ = group.transfer_leader(next, MOVE).await;
+    }
+}
