@@ -62,7 +62,7 @@ impl Cluster {
                 let http = local();
                 let mut arguments = vec![format!("--listen={address}"), format!("--http={http}")];
                 if count > 1 {
-                    arguments.push(format!("--name=node-{index}"));
+                    arguments.push(format!("--node=node-{index}"));
                     arguments.push(format!("--advertise={advertised}"));
                     arguments.push(format!("--join={}", join.join(",")));
                     arguments.push("--cluster-secret=chaos".to_owned());
