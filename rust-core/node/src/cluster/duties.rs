@@ -13,6 +13,7 @@ use holdfast_state::{
 use tokio::time::Instant;
 
 use super::controller::{GroupView, Step, step};
+use super::group::TOUCH_INTERVAL_MS;
 use super::member::ClusterNode;
 use super::placement::address;
 use crate::clock::first_revision;
@@ -20,6 +21,8 @@ use crate::log::Level;
 
 /// How often a leader looks at what is due.
 const ROUND: Duration = Duration::from_millis(50);
+/// How often it logs what reads have kept alive: well within the interval that replicas allow for.
+const TOUCHES: Duration = Duration::from_millis(TOUCH_INTERVAL_MS / 2);
 /// How often it looks at its members.
 const MEMBERS: Duration = Duration::from_millis(250);
 /// Entries removed, and touches logged, by one command.
@@ -34,6 +37,9 @@ const MOVE: Duration = Duration::from_secs(2);
 /// Does a data group's duties while this replica leads.
 pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>) {
     let mut members_at = Instant::now();
+    let mut touches_at = Instant::now();
+    // The term, and the meta group's revision, that the group knows all stores of.
+    let mut introduced = None;
     loop {
         if !wait_for_leadership(&group).await {
             return;
@@ -41,8 +47,21 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
         let Some(node) = node.upgrade() else {
             return;
         };
-        introduce(&node, &group).await;
-        expire(&group).await;
+        let newest = node
+            .meta()
+            .map(|meta| (group.status().term, meta.machine().read().revision()));
+        if introduced != newest && introduce(&node, &group).await {
+            introduced = newest;
+        }
+        let is_due = group
+            .machine()
+            .load()
+            .next_deadline()
+            .is_some_and(|due| due <= group.now());
+        if is_due || Instant::now() >= touches_at {
+            expire(&group).await;
+            touches_at = Instant::now() + TOUCHES;
+        }
         if Instant::now() >= members_at {
             mend(&node, &group, group.id()).await;
             members_at = Instant::now() + MEMBERS;
@@ -73,18 +92,18 @@ async fn wait_for_leadership(group: &RaftGroup<DataMachine>) -> bool {
     status.wait_for(|status| status.ready).await.is_ok()
 }
 
-/// Tells the group of its epoch and of stores that it should have and does not.
-async fn introduce(node: &ClusterNode, group: &RaftGroup<DataMachine>) {
+/// Tells the group of its epoch and of stores that it should have and does not; true when it knows them.
+async fn introduce(node: &ClusterNode, group: &RaftGroup<DataMachine>) -> bool {
     let commands = {
         let Some(meta) = node.meta() else {
-            return;
+            return false;
         };
         let meta = meta.machine().read();
         let Some(cluster) = meta.cluster() else {
-            return;
+            return false;
         };
         let Some((kind, index)) = cluster.settings.kind_of(group.id()) else {
-            return;
+            return false;
         };
         let machine = group.machine().load();
         let mut commands: Vec<Bytes> = Vec::new();
@@ -116,10 +135,12 @@ async fn introduce(node: &ClusterNode, group: &RaftGroup<DataMachine>) {
         }
         commands
     };
-    if !commands.is_empty()
-        && let Ok(proposed) = group.propose_all(commands)
-    {
-        let _ = proposed.await;
+    if commands.is_empty() {
+        return true;
+    }
+    match group.propose_all(commands) {
+        Ok(proposed) => proposed.await.is_ok(),
+        Err(_) => false,
     }
 }
 

@@ -95,6 +95,7 @@ impl Forming {
 
     /// A node that finds a meta group's log on its disk, and the preparation that it was begun with, unless it came in
     /// later.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no node has its logs on disk yet"))]
     pub(crate) fn restarted(
         me: Founder,
         join: &[String],

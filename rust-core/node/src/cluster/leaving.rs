@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use holdfast_replication::raft::{GroupMachine, RaftGroup};
+use holdfast_replication::raft::{GroupMachine, RaftGroup, Role};
 use holdfast_state::{MetaCommand, ReplicaId};
 
 use super::member::ClusterNode;
@@ -47,6 +47,13 @@ async fn hand_over<M: GroupMachine>(group: &RaftGroup<M>) {
         .min_by_key(|(_, progress)| (progress.silent_ms.unwrap_or(u64::MAX) / 1_000, progress.behind()))
         .map(|(id, _)| *id);
     if let Some(next) = next {
-        let _ = group.transfer_leader(next, MOVE).await;
+        // Whoever leads instead will do: this group's other duties may be handing it over too.
+        let mut status = group.watch();
+        let led_elsewhere =
+            status.wait_for(|status| status.role != Role::Leader && status.leader.is_some());
+        tokio::select! {
+            _ = group.transfer_leader(next, MOVE) => {}
+            _ = led_elsewhere => {}
+        }
     }
 }

@@ -10,7 +10,7 @@ use holdfast_replication::raft::{
     ClusterId, GroupOptions, MembershipError, MetaGroup, PeerOptions, PeerServer, Peers, ProposeError,
     RaftGroup, ReplicaAddress,
 };
-use holdfast_state::{GroupId, MetaCommand, MetaOutcome, NodeDescription, NodeId, ReplicaId};
+use holdfast_state::{Cluster, GroupId, GroupKind, GroupPlacement, MetaCommand, MetaOutcome, NodeDescription, NodeId, ReplicaId, StoreId};
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::calls::{Answer, Call};
@@ -18,6 +18,7 @@ use super::forming::{Founder, Forming, Preparation, Standing};
 use super::group::GroupNode;
 use super::names::Incarnation;
 use super::options::ClusterOptions;
+use super::stores::ClusterStore;
 use crate::identity::random;
 use crate::log::{Level, LogSink};
 
@@ -45,7 +46,9 @@ pub struct ClusterNode {
     incarnation: ArcSwap<Incarnation>,
     meta: ArcSwapOption<RaftGroup<MetaGroup>>,
     groups: ArcSwap<BTreeMap<GroupId, Arc<GroupNode>>>,
-    /// Rises when groups come or go, or the meta group's state changes.
+    /// Stores that were asked for, of the present cluster.
+    pub(crate) known_stores: ArcSwap<BTreeMap<StoreId, Arc<ClusterStore>>>,
+    /// Told when groups come or go, or when the meta group has decided something here.
     pub(crate) changed: Notify,
     stop: watch::Sender<bool>,
     pub(crate) log: Arc<dyn LogSink>,
@@ -71,6 +74,7 @@ impl ClusterNode {
             incarnation: ArcSwap::from_pointee(incarnation),
             meta: ArcSwapOption::empty(),
             groups: ArcSwap::default(),
+            known_stores: ArcSwap::default(),
             changed: Notify::new(),
             stop: watch::Sender::new(false),
             options,
@@ -124,7 +128,8 @@ impl ClusterNode {
         (node.description.incarnation == self.incarnation().0).then_some(id)
     }
 
-    /// Why clients should go elsewhere, if they should.
+    /// Why clients should go elsewhere, if they should: a replica that this node is to have has no vote yet. Another node
+    /// may stop as soon as all are ready.
     #[must_use]
     pub fn not_ready(&self) -> Option<String> {
         let Some(own) = self.own_id() else {
@@ -133,23 +138,41 @@ impl ClusterNode {
         let meta = self.meta()?;
         let machine = meta.machine().read();
         let cluster = machine.cluster()?;
-        for (group, placement) in cluster.groups().filter(|(group, _)| *group != GroupId::META) {
-            let Some(replica) = placement.replica_of(own, self.incarnation().0) else {
-                continue;
-            };
-            let here = self.group(group).filter(|here| here.replica() == replica);
-            let Some(here) = here else {
-                return Some(format!("group {} is not started yet", group.0));
-            };
-            let status = here.raft().status();
-            if let Some(failed) = status.failed {
-                return Some(format!("group {} has failed: {failed}", group.0));
-            }
-            if !status.members.voters.contains(&replica) {
-                return Some(format!("group {} is catching up", group.0));
-            }
+        cluster
+            .groups()
+            .find_map(|(group, placement)| self.lacks(cluster, own, group, placement))
+    }
+
+    fn lacks(
+        &self,
+        cluster: &Cluster,
+        own: NodeId,
+        group: GroupId,
+        placement: &GroupPlacement,
+    ) -> Option<String> {
+        let is_full = placement.voters().count() >= wanted(cluster, group);
+        let Some(replica) = placement.replica_of(own, self.incarnation().0) else {
+            // A replica that this node had before it restarted is to be replaced by one of the present process.
+            let had_one = placement.members.values().any(|member| member.node == own);
+            return (had_one || !is_full).then(|| format!("group {} has no replica here yet", group.0));
+        };
+        let status = match group {
+            GroupId::META => self.meta().map(|meta| meta.status()),
+            group => self
+                .group(group)
+                .filter(|here| here.replica() == replica)
+                .map(|here| here.raft().status()),
+        };
+        let Some(status) = status else {
+            return Some(format!("group {} is not started yet", group.0));
+        };
+        if let Some(failed) = status.failed {
+            return Some(format!("group {} has failed: {failed}", group.0));
         }
-        None
+        // All nodes learn what the meta group decides; not all of many vote there.
+        let only_learns = group == GroupId::META && is_full && !placement.members[&replica].voter;
+        let has_vote = status.members.voters.contains(&replica) && !status.members.joint;
+        (!has_vote && !only_learns).then(|| format!("group {} is catching up", group.0))
     }
 
     /// Waits until the node stops.
@@ -229,6 +252,7 @@ impl ClusterNode {
             group.raft().stop().await;
         }
         self.set_groups(BTreeMap::new());
+        self.known_stores.store(Arc::default());
         let incarnation = Incarnation(random());
         self.incarnation.store(Arc::new(incarnation));
         place.forming = Forming::new(founder(&self.name, &self.options, incarnation), &self.options.join);
@@ -289,6 +313,16 @@ impl ClusterNode {
             Err(_) => Answer::Decided(Err("the meta group did not decide in time".to_owned())),
         }
     }
+}
+
+/// Voters that a group should have.
+fn wanted(cluster: &Cluster, group: GroupId) -> usize {
+    let settings = &cluster.settings;
+    let replicas = match settings.kind_of(group) {
+        Some((GroupKind::Cache, _)) => settings.cache_replicas,
+        _ => settings.coordination_replicas,
+    };
+    usize::from(replicas).min(cluster.nodes().len())
 }
 
 fn undecided(error: ProposeError) -> Answer {

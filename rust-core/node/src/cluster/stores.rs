@@ -1,5 +1,6 @@
 //! Stores of a cluster: the meta group defines them, every group that holds some of one is told by its leader.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,14 +46,26 @@ impl ClusterStore {
 impl ClusterNode {
     /// The store with this id.
     pub(crate) fn store(&self, id: StoreId) -> Option<Arc<ClusterStore>> {
-        let meta = self.meta()?;
-        let machine = meta.machine().read();
-        let (name, defined) = machine.stores().find(|(_, defined)| defined.id == id)?;
-        Some(Arc::new(ClusterStore {
-            id,
-            name: name.to_owned(),
-            settings: defined.settings,
-        }))
+        if let Some(store) = self.known_stores.load().get(&id) {
+            return Some(Arc::clone(store));
+        }
+        let store = {
+            let meta = self.meta()?;
+            let machine = meta.machine().read();
+            let (name, defined) = machine.stores().find(|(_, defined)| defined.id == id)?;
+            Arc::new(ClusterStore {
+                id,
+                name: name.to_owned(),
+                settings: defined.settings,
+            })
+        };
+        // A store never changes, and its id is never another's.
+        self.known_stores.rcu(|known| {
+            let mut known = BTreeMap::clone(known);
+            known.insert(id, Arc::clone(&store));
+            known
+        });
+        Some(store)
     }
 
     /// The store of that name.
