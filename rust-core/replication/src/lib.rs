@@ -1,9 +1,11 @@
 //! How a group's commands reach its machine.
 //!
-//! Two ways: [`Solo`], for a group that has a single replica and no log (a command is applied at once, by the thread
-//! that brings it; several threads may apply to one group at a time, the machine's own locks order them), and, with the
-//! feature `raft`, [`raft::RaftGroup`], for a group that several nodes replicate. openraft and raft-engine stay inside
-//! this crate.
+//! Two ways: [`Solo`], for a group that has a single replica (a command is applied at once, by the thread that brings it;
+//! several threads may apply to one group at a time, the machine's own locks order them), and, with the feature `raft`,
+//! [`raft::RaftGroup`], for a group that several nodes replicate. openraft and raft-engine stay inside this crate.
+//!
+//! With the feature `durable` a [`Solo`] may have a log on disk ([`SoloDirectory`]): a change is written and synced, then
+//! applied, then answered.
 //!
 //! # Replicated groups
 //! A node has one [`raft::Peers`] (its end of the network between nodes) and one [`raft::RaftGroup`] per group that it
@@ -45,8 +47,12 @@
 //! **Failure**: [`raft::GroupStatus::failed`] says why a replica has stopped for good (an entry that this build does not
 //! know, a failed disk). The node must then stop, or refuse the group's calls.
 
+#[cfg(feature = "durable")]
+mod disk;
 #[cfg(feature = "raft")]
 pub mod raft;
 mod solo;
 
-pub use solo::{GroupFailed, Solo};
+#[cfg(feature = "durable")]
+pub use solo::SoloDirectory;
+pub use solo::{GroupFailed, Solo, StorageFailed};

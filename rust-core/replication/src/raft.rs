@@ -25,7 +25,7 @@ mod watcher;
 #[cfg(feature = "disk")]
 mod data_directory;
 #[cfg(feature = "disk")]
-mod snapshot_file;
+mod group_snapshots;
 
 pub use address::{ClusterId, ReplicaAddress};
 #[cfg(feature = "disk")]

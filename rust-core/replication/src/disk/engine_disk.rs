@@ -18,8 +18,8 @@ use parking_lot::Mutex;
 use protobuf::well_known_types::BytesValue;
 use raft_engine::{Command, Config, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
 
-use super::codec::RECORD_OVERHEAD;
-use super::disk::{Done, LogDisk, LogWrite, Recovered, Reply};
+use super::log_disk::{Done, LogDisk, LogWrite, Recovered, Reply};
+use super::record::{RECORD_OVERHEAD, index_of};
 use super::seals::Seals;
 
 /// Bytes of one file of the log.
@@ -44,12 +44,7 @@ impl MessageExt for Records {
     type Entry = BytesValue;
 
     fn index(entry: &BytesValue) -> u64 {
-        let at = 2 + 1 + 2 * size_of::<u64>();
-        entry
-            .value
-            .get(at..)
-            .and_then(|rest| rest.first_chunk())
-            .map_or(0, |index| u64::from_le_bytes(*index))
+        index_of(&entry.value)
     }
 }
 

@@ -27,7 +27,11 @@ pub(crate) trait LogDisk: Send + Sync + 'static {
     fn recover(&self, group: GroupId, reply: Reply<Recovered>);
 }
 
-/// A write to one group's part of the disk.
+/// A write to one group's part of the disk. A node that is alone needs only some of them.
+#[cfg_attr(
+    not(feature = "disk"),
+    expect(dead_code, reason = "replicas write the others")
+)]
 #[derive(Clone, Debug)]
 pub(crate) enum LogWrite {
     /// Entries that follow each other, in place of everything from the first one's index on.

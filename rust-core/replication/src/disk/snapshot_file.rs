@@ -1,37 +1,34 @@
 //! A group's newest snapshot, in a file.
 //!
 //! ```text
-//! magic 8 | cluster u128 | group u16 | meta length u32 | content length u64 | meta (protobuf) | checksum u64
+//! magic 8 | cluster u128 | group u16 | meta length u32 | content length u64 | meta | checksum u64
 //! then pieces of 1 MiB (the last one shorter): checksum u64 | content
 //! ```
-//! Little endian; checksums are XXH3-64. The file appears under its name only when all of it is on disk.
+//! Little endian; checksums are XXH3-64. The meta says which moment of the group it is, in the words of who writes it; the
+//! cluster is 0 for a node that is alone. The file appears under its name only when all of it is on disk.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use holdfast_state::GroupId;
 use parking_lot::Mutex;
-use prost::Message;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::address::ClusterId;
-use super::log::codec::damaged;
-use super::network::{WireSnapshotMeta, meta_from_wire, meta_to_wire};
-use super::snapshot::PIECE_BYTES;
-use super::types::SnapshotMeta;
+use super::{damaged, sync_directory};
 
 const MAGIC: [u8; 8] = *b"HfSnap\x00\x01";
 const FIXED: usize = 8 + 16 + 2 + 4 + 8;
 const CHECKSUM: u64 = 8;
+/// Bytes of a piece: what is checked, read and sent at once.
+const PIECE_BYTES: usize = 1024 * 1024;
 
 /// Where a group's snapshots are.
 pub(crate) struct SnapshotFiles {
     path: PathBuf,
     group: GroupId,
-    cluster: ClusterId,
+    cluster: u128,
     /// One is written at a time, and an older one never after a newer one.
     writing: Mutex<()>,
 }
@@ -45,7 +42,7 @@ pub(crate) struct SnapshotFile {
 }
 
 impl SnapshotFiles {
-    pub(crate) fn new(directory: &Path, group: GroupId, cluster: ClusterId) -> Self {
+    pub(crate) fn new(directory: &Path, group: GroupId, cluster: u128) -> Self {
         Self {
             path: directory.join("snapshots").join(group.0.to_string()),
             group,
@@ -54,25 +51,30 @@ impl SnapshotFiles {
         }
     }
 
-    /// Puts a snapshot in place of the one before, unless that is newer.
+    /// Where the snapshot is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts a snapshot in place of the one before, unless that one's meta says that it is as new.
     ///
     /// # Errors
     /// A piece could not be made, or the disk refuses; the one before stays.
     pub(crate) fn write(
-        self: &Arc<Self>,
-        meta: &SnapshotMeta,
+        &self,
+        meta: &[u8],
+        is_as_new: impl FnOnce(&[u8]) -> io::Result<bool>,
         pieces: impl Iterator<Item = io::Result<Bytes>>,
     ) -> io::Result<()> {
         let _writing = self.writing.lock();
         if let Some((before, _)) = self.newest()?
-            && before.last_log_id >= meta.last_log_id
+            && is_as_new(&before)?
         {
             return Ok(());
         }
         let unfinished = self.path.with_extension("unfinished");
         let mut file = BufWriter::new(File::create(&unfinished)?);
-        let wire = meta_to_wire(meta).encode_to_vec();
-        file.write_all(&self.header(&wire, 0))?;
+        file.write_all(&self.header(meta, 0))?;
         let mut length = 0;
         let mut gathered = BytesMut::with_capacity(PIECE_BYTES);
         for piece in pieces {
@@ -89,17 +91,21 @@ impl SnapshotFiles {
             length += write_piece(&mut file, &mut gathered)?;
         }
         file.seek(SeekFrom::Start(0))?;
-        file.write_all(&self.header(&wire, length))?;
+        file.write_all(&self.header(meta, length))?;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         fs::rename(&unfinished, &self.path)?;
-        sync_directory(&self.path)
+        self.sync()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.path.parent().map_or(Ok(()), sync_directory)
     }
 
     fn header(&self, meta: &[u8], length: u64) -> Vec<u8> {
         let mut header = Vec::with_capacity(FIXED + meta.len() + 8);
         header.extend_from_slice(&MAGIC);
-        header.extend_from_slice(&self.cluster.0.to_le_bytes());
+        header.extend_from_slice(&self.cluster.to_le_bytes());
         header.extend_from_slice(&self.group.0.to_le_bytes());
         header.extend_from_slice(&u32::try_from(meta.len()).unwrap_or(u32::MAX).to_le_bytes());
         header.extend_from_slice(&length.to_le_bytes());
@@ -109,11 +115,11 @@ impl SnapshotFiles {
         header
     }
 
-    /// The snapshot there is.
+    /// The snapshot there is, behind its meta.
     ///
     /// # Errors
     /// Its header is damaged, of an unknown format, or another cluster's or group's.
-    pub(crate) fn newest(&self) -> io::Result<Option<(SnapshotMeta, SnapshotFile)>> {
+    pub(crate) fn newest(&self) -> io::Result<Option<(Bytes, SnapshotFile)>> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -129,32 +135,34 @@ impl SnapshotFiles {
         let mut rest = vec![0; meta_length as usize + 8];
         file.read_exact(&mut rest)
             .map_err(|_| damaged("a snapshot is too short"))?;
-        let wire = &rest[..meta_length as usize];
         let length = u64::from_le_bytes(fixed[30..].try_into().map_err(damaged)?);
         let mut expected = fixed.to_vec();
-        expected.extend_from_slice(wire);
+        expected.extend_from_slice(&rest[..meta_length as usize]);
         if xxh3_64(&expected).to_le_bytes()[..] != rest[meta_length as usize..] {
             return Err(damaged("a snapshot's checksum does not fit"));
         }
-        if fixed[8..24] != self.cluster.0.to_le_bytes() || fixed[24..26] != self.group.0.to_le_bytes() {
+        if fixed[8..24] != self.cluster.to_le_bytes() || fixed[24..26] != self.group.0.to_le_bytes() {
             return Err(damaged("a snapshot is of another cluster or group"));
         }
-        let meta = meta_from_wire(WireSnapshotMeta::decode(wire).map_err(damaged)?).map_err(damaged)?;
         let begin = (FIXED + rest.len()) as u64;
+        rest.truncate(meta_length as usize);
+        let meta = Bytes::from(rest);
         Ok(Some((meta, SnapshotFile { file, begin, length })))
     }
 
     /// Removes the snapshot.
+    #[cfg(feature = "disk")]
     pub(crate) fn forget(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => sync_directory(&self.path),
+            _ => self.sync(),
         }
     }
 }
 
 impl SnapshotFile {
     /// Bytes of the state.
+    #[cfg(feature = "disk")]
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
@@ -204,12 +212,4 @@ fn write_piece(file: &mut impl Write, gathered: &mut BytesMut) -> io::Result<u64
     let length = gathered.len() as u64;
     gathered.clear();
     Ok(length)
-}
-
-/// A name is on disk when its directory is.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
 }

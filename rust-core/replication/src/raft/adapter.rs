@@ -10,10 +10,10 @@ use openraft::{OptionalSend, RaftSnapshotBuilder};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
+#[cfg(feature = "disk")]
+use super::group_snapshots::GroupSnapshots;
 use super::machine::GroupMachine;
 use super::snapshot::SnapshotBody;
-#[cfg(feature = "disk")]
-use super::snapshot_file::SnapshotFiles;
 use super::types::{Applied, LogId, Payload, Snapshot, SnapshotMeta, StoredMembership, Types};
 
 /// Where a group's snapshots stay.
@@ -23,7 +23,7 @@ pub(crate) enum SnapshotHome {
     Memory,
     /// In a file: what a restarted replica begins with.
     #[cfg(feature = "disk")]
-    Files(Arc<SnapshotFiles>),
+    Files(Arc<GroupSnapshots>),
 }
 
 /// Applies a group's entries.

@@ -1,14 +1,7 @@
 //! A node's data directory: the logs and snapshots of its durable groups, and notes of the node itself.
-//!
-//! ```text
-//! DIR/holdfast         format, and the salt of the log's seals; locked while a process uses the directory
-//! DIR/log/             raft-engine's files: one log for all groups
-//! DIR/snapshots/N      the newest snapshot of group N
-//! ```
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,52 +10,31 @@ use tokio::sync::oneshot;
 
 use super::address::ClusterId;
 use super::errors::StartError;
-use super::log::codec::damaged;
-use super::log::disk::{LogDisk, LogWrite};
+use super::group_snapshots::GroupSnapshots;
 use super::log::durable::DurableLog;
-use super::log::engine_disk::EngineDisk;
-use super::log::seals::Seals;
-use super::snapshot_file::SnapshotFiles;
+use crate::disk::{Directory, LogDisk, LogWrite, stopped};
 
-const MARK: &str = "holdfast";
-const MAGIC: [u8; 8] = *b"HfData\x00\x01";
 /// Where notes of the node itself are kept: no group has this number.
 const NODE: GroupId = GroupId(u16::MAX);
 /// Whose group's log it is.
-const CLUSTER: &str = "cluster";
+pub(crate) const CLUSTER: &str = "cluster";
 
 /// An open data directory. Clones share it; it is closed when the last is gone.
 #[derive(Clone)]
-pub struct DataDirectory(Arc<Inner>);
-
-struct Inner {
-    path: PathBuf,
-    disk: Arc<EngineDisk>,
-    /// Keeps other processes out.
-    _mark: File,
-}
+pub struct DataDirectory(Arc<Directory>);
 
 impl DataDirectory {
     /// Opens a directory, or makes one.
     ///
     /// # Errors
-    /// Another process uses it, its format is unknown, its log is damaged, or the disk refuses.
+    /// Another process uses it, its format is unknown, its log is damaged, or the disk refuses. The message names the
+    /// file.
     pub async fn open(path: impl Into<PathBuf>) -> io::Result<DataDirectory> {
         let path = path.into();
-        tokio::task::spawn_blocking(move || Self::open_blocking(path))
+        tokio::task::spawn_blocking(move || Directory::open(&path))
             .await
             .map_err(|_| io::Error::other("opening the data directory panicked"))?
-    }
-
-    fn open_blocking(path: PathBuf) -> io::Result<DataDirectory> {
-        std::fs::create_dir_all(path.join("snapshots"))?;
-        let (mark, salt) = mark(&path)?;
-        let disk = EngineDisk::open(&path.join("log"), Seals { salt })?;
-        Ok(DataDirectory(Arc::new(Inner {
-            path,
-            disk: Arc::new(disk),
-            _mark: mark,
-        })))
+            .map(|directory| DataDirectory(Arc::new(directory)))
     }
 
     /// A note of the node: its identity, what it must remember over restarts.
@@ -72,7 +44,6 @@ impl DataDirectory {
     pub async fn note(&self, name: &str) -> io::Result<Option<Bytes>> {
         let (sender, reply) = oneshot::channel();
         self.0
-            .disk
             .recover(NODE, Box::new(move |result| drop(sender.send(result))));
         let mut recovered = reply.await.map_err(|_| stopped())??;
         Ok(recovered.notes.remove(name))
@@ -93,13 +64,12 @@ impl DataDirectory {
     /// The disk has failed.
     pub async fn forget(&self, group: GroupId) -> io::Result<()> {
         self.write(group, LogWrite::Forget).await?;
-        SnapshotFiles::new(&self.0.path, group, ClusterId(0)).forget()
+        GroupSnapshots::new(self.0.path(), group, ClusterId(0)).forget()
     }
 
     async fn write(&self, group: GroupId, write: LogWrite) -> io::Result<()> {
         let (sender, done) = oneshot::channel();
         self.0
-            .disk
             .write(group, write, Box::new(move |result| drop(sender.send(result))));
         done.await.map_err(|_| stopped())?
     }
@@ -111,7 +81,6 @@ impl DataDirectory {
     pub async fn has_group(&self, group: GroupId) -> io::Result<bool> {
         let (sender, reply) = oneshot::channel();
         self.0
-            .disk
             .recover(group, Box::new(move |result| drop(sender.send(result))));
         Ok(!reply.await.map_err(|_| stopped())??.notes.is_empty())
     }
@@ -121,14 +90,13 @@ impl DataDirectory {
         &self,
         group: GroupId,
         cluster: Option<ClusterId>,
-    ) -> Result<(DurableLog, Arc<SnapshotFiles>), StartError> {
+    ) -> Result<(DurableLog, Arc<GroupSnapshots>), StartError> {
         let log_error = |error: io::Error| StartError::Log(error.to_string());
         let cluster =
             cluster.ok_or_else(|| StartError::Settings("a durable group needs its cluster's id".into()))?;
         let own = Bytes::copy_from_slice(&cluster.0.to_le_bytes());
         let (sender, reply) = oneshot::channel();
         self.0
-            .disk
             .recover(group, Box::new(move |result| drop(sender.send(result))));
         let recovered = reply
             .await
@@ -151,56 +119,14 @@ impl DataDirectory {
                 self.write(group, note).await.map_err(log_error)?;
             }
         }
-        let disk: Arc<dyn LogDisk> = Arc::clone(&self.0.disk) as Arc<dyn LogDisk>;
+        let disk: Arc<dyn LogDisk> = Arc::clone(&self.0) as Arc<dyn LogDisk>;
         let log = DurableLog::open(group, disk).await.map_err(log_error)?;
-        Ok((log, Arc::new(SnapshotFiles::new(&self.0.path, group, cluster))))
+        Ok((log, Arc::new(GroupSnapshots::new(self.0.path(), group, cluster))))
     }
 
     /// Writes what is still to be written and gives the directory up. Whatever comes after fails.
     pub async fn close(&self) {
-        let disk = Arc::clone(&self.0.disk);
-        let _ = tokio::task::spawn_blocking(move || disk.close()).await;
+        let directory = Arc::clone(&self.0);
+        let _ = tokio::task::spawn_blocking(move || directory.close()).await;
     }
-}
-
-/// `magic | salt u64`, made once; the file stays locked while it is open.
-fn mark(path: &Path) -> io::Result<(File, u64)> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path.join(MARK))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let reason = format!("another process uses {}", path.display());
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, reason));
-        }
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
-    let mut content = Vec::new();
-    file.read_to_end(&mut content)?;
-    if content.len() < MAGIC.len() + 8 {
-        // Empty, or a crash has torn its making: nothing was written under it.
-        let mut salt = [0; 8];
-        getrandom::fill(&mut salt).map_err(|error| io::Error::other(error.to_string()))?;
-        file.rewind()?;
-        file.set_len(0)?;
-        file.write_all(&[MAGIC, salt].concat())?;
-        file.sync_all()?;
-        File::open(path)?.sync_all()?;
-        return Ok((file, u64::from_le_bytes(salt)));
-    }
-    match content.strip_prefix(&MAGIC).and_then(|rest| rest.first_chunk()) {
-        Some(salt) => Ok((file, u64::from_le_bytes(*salt))),
-        None => Err(damaged(format!(
-            "{} is not a data directory of this build",
-            path.display()
-        ))),
-    }
-}
-
-fn stopped() -> io::Error {
-    io::Error::other("the log's thread has stopped")
 }

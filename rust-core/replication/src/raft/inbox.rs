@@ -127,3 +127,50 @@ impl<M: GroupMachine> Inbox for GroupInbox<M> {
 fn stopped<E>(_error: E) -> Refusal {
     Refusal::Stopped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::machines::MetaGroup;
+
+    fn piece(offset: u64, bytes: &'static [u8], last: bool, resumable: bool) -> SnapshotPiece {
+        SnapshotPiece {
+            vote: Vote::new(1, super::super::types::RaftId(2)),
+            meta: SnapshotMeta::default(),
+            offset,
+            bytes: Bytes::from_static(bytes),
+            last,
+            resumable,
+        }
+    }
+
+    fn received(result: Result<Receiving, u64>) -> Result<Vec<u8>, u64> {
+        result.map(|received| received.pieces.concat())
+    }
+
+    #[test]
+    fn a_transfer_that_was_broken_off_goes_on_where_it_was() {
+        let inbox: GroupInbox<MetaGroup> = GroupInbox::new(Weak::new(), ReplicaId(1));
+        assert_eq!(received(inbox.receive(piece(0, b"one ", false, true))), Err(4));
+        assert_eq!(received(inbox.receive(piece(4, b"two ", false, true))), Err(8));
+        // The sender begins again, is told where to go on, and goes on there.
+        assert_eq!(received(inbox.receive(piece(0, b"one ", false, true))), Err(8));
+        assert_eq!(
+            received(inbox.receive(piece(8, b"three", true, true))),
+            Ok(b"one two three".to_vec())
+        );
+    }
+
+    #[test]
+    fn a_transfer_that_cannot_be_resumed_begins_anew() {
+        let inbox: GroupInbox<MetaGroup> = GroupInbox::new(Weak::new(), ReplicaId(1));
+        assert_eq!(received(inbox.receive(piece(0, b"one ", false, false))), Err(4));
+        assert_eq!(received(inbox.receive(piece(0, b"uno ", false, false))), Err(4));
+        assert_eq!(
+            received(inbox.receive(piece(4, b"due", true, false))),
+            Ok(b"uno due".to_vec())
+        );
+        // A piece of a snapshot of which the beginning is not here.
+        assert_eq!(received(inbox.receive(piece(4, b"due", true, true))), Err(0));
+    }
+}

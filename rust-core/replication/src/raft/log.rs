@@ -7,13 +7,7 @@ mod tail;
 #[cfg(feature = "disk")]
 pub(crate) mod codec;
 #[cfg(feature = "disk")]
-pub(crate) mod disk;
-#[cfg(feature = "disk")]
 pub(crate) mod durable;
-#[cfg(feature = "disk")]
-pub(crate) mod engine_disk;
-#[cfg(feature = "disk")]
-pub(crate) mod seals;
 
 pub(crate) use gauge::LogGauge;
 pub(crate) use memory::MemoryLog;

@@ -11,6 +11,7 @@ use super::address::ReplicaAddress;
 use super::errors::MembershipError;
 use super::group::RaftGroup;
 use super::machine::GroupMachine;
+use super::status::Role;
 use super::types::{RaftId, Types};
 use holdfast_state::ReplicaId;
 
@@ -43,7 +44,7 @@ impl<M: GroupMachine> RaftGroup<M> {
     }
 
     /// Adds a replica without a vote; it begins to catch up. `expected` is [`super::GroupMembers::version`] as the
-    /// caller has seen it.
+    /// caller has seen it. When a change of members returns, [`RaftGroup::status`] shows it.
     ///
     /// # Errors
     /// [`MembershipError`].
@@ -109,7 +110,13 @@ impl<M: GroupMachine> RaftGroup<M> {
         change: ChangeMembers<RaftId, ReplicaAddress>,
         retain: bool,
     ) -> Result<(), MembershipError> {
-        let seen = *self.0.raft.metrics().borrow_watched().membership_config.log_id();
+        let seen = *self
+            .0
+            .raft
+            .server_metrics()
+            .borrow_watched()
+            .membership_config
+            .log_id();
         if seen.map_or(0, |seen| seen.index) != expected {
             return Err(MembershipError::Conflict(
                 "the members are of another version".to_owned(),
@@ -118,12 +125,23 @@ impl<M: GroupMachine> RaftGroup<M> {
         let precondition = Precondition::LastMembershipLogId {
             last_membership_log_id: seen,
         };
-        self.0
+        let changed = self
+            .0
             .raft
             .change_membership_if(change, retain, [precondition])
             .await
-            .map(drop)
-            .map_err(membership_error)
+            .map_err(membership_error)?;
+        // Whoever looks next, to name the version in a further change, must find this one.
+        let version = changed.log_id.index;
+        let seen = self
+            .watch()
+            .wait_for(|status| status.members.version >= version || status.role == Role::Stopped)
+            .await
+            .map(|status| status.role != Role::Stopped);
+        match seen {
+            Ok(true) => Ok(()),
+            _ => Err(MembershipError::Stopped),
+        }
     }
 
     /// Hands the leadership to another voter and returns when that one leads. It should have caught up: until it has,

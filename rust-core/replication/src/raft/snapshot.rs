@@ -17,7 +17,7 @@ pub(crate) enum SnapshotBody {
     Pieces(Vec<Bytes>),
     /// Kept on disk.
     #[cfg(feature = "disk")]
-    File(super::snapshot_file::SnapshotFile),
+    File(crate::disk::SnapshotFile),
 }
 
 impl SnapshotBody {
@@ -60,7 +60,7 @@ pub(crate) enum SnapshotSource {
     },
     /// Any piece, any time.
     #[cfg(feature = "disk")]
-    File(super::snapshot_file::SnapshotFile),
+    File(crate::disk::SnapshotFile),
 }
 
 impl SnapshotSource {

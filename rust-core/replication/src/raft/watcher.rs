@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::Fatal;
+use openraft::metrics::RaftServerMetrics;
 use openraft::{RaftMetrics, ServerState};
 use tokio::sync::watch;
 
@@ -24,11 +25,12 @@ pub(crate) async fn watch<M: GroupMachine>(
     let mut server = raft.server_metrics();
     let mut all = raft.metrics();
     loop {
-        // Marked as seen before all are read: a change in between brings another round.
-        drop(server.borrow_and_update());
+        // openraft tells of one change here first and there a moment later: each fact is taken from where its change wakes
+        // this task, or a status could stay behind for good.
+        let seen = server.borrow_and_update().clone();
         let status = {
             let metrics = all.borrow_and_update();
-            status(&metrics, &machine, &clock)
+            status(&seen, &metrics, &machine, &clock)
         };
         let catching_up = status.role == Role::Leader && !status.ready;
         let stopped = status.role == Role::Stopped;
@@ -63,12 +65,13 @@ pub(crate) async fn watch<M: GroupMachine>(
 }
 
 fn status<M: GroupMachine>(
+    seen: &RaftServerMetrics<Types>,
     metrics: &RaftMetrics<Types>,
     machine: &Arc<M>,
     clock: &LeaderClock,
 ) -> GroupStatus {
-    let members = GroupMembers::of(&metrics.membership_config);
-    let leader = metrics
+    let members = GroupMembers::of(&seen.membership_config);
+    let leader = seen
         .current_leader
         .map(ReplicaId::from)
         .and_then(|id| Some((id, members.addresses.get(&id)?.clone())));
@@ -76,21 +79,23 @@ fn status<M: GroupMachine>(
         Ok(()) | Err(Fatal::Stopped) => None,
         Err(fatal) => Some(fatal.to_string()),
     };
-    let role = match (metrics.running_state.is_ok(), metrics.state) {
+    let role = match (metrics.running_state.is_ok(), seen.state) {
         (false, _) | (_, ServerState::Shutdown) => Role::Stopped,
         (_, ServerState::Leader) => Role::Leader,
         (_, ServerState::Candidate) => Role::Candidate,
         (_, ServerState::Follower) => Role::Follower,
         (_, ServerState::Learner) => Role::Learner,
     };
-    let leading = (role == Role::Leader).then(|| leadership(metrics)).flatten();
+    let leading = (role == Role::Leader)
+        .then(|| leadership(seen, metrics))
+        .flatten();
     match leading {
         Some(leader) => clock.lead(leader, machine.applied_at()),
         None => clock.step_down(),
     }
     GroupStatus {
         role,
-        term: metrics.current_term,
+        term: seen.vote.leader_id.term,
         leader,
         ready: leading.is_some(),
         members,
@@ -99,7 +104,7 @@ fn status<M: GroupMachine>(
 }
 
 /// The leadership, once an entry of its own is applied: then everything of its predecessors is.
-fn leadership(metrics: &RaftMetrics<Types>) -> Option<LeaderId> {
+fn leadership(seen: &RaftServerMetrics<Types>, metrics: &RaftMetrics<Types>) -> Option<LeaderId> {
     let applied = metrics.last_applied?.leader_id;
-    (applied.term == metrics.current_term && applied.node_id == metrics.id).then_some(applied)
+    (applied == seen.vote.leader_id && applied.node_id == seen.id).then_some(applied)
 }

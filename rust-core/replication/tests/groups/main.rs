@@ -6,4 +6,6 @@ mod list;
 mod membership;
 mod proposals;
 mod reads;
+mod refused;
+mod sessions;
 mod snapshots;

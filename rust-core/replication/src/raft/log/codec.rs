@@ -1,31 +1,17 @@
-//! Entries as the disk has them.
-//!
-//! ```text
-//! format u16 | kind u8 | term u64 | leader u64 | index u64 | content | checksum u64
-//! ```
-//! Little endian. Kinds: 0 begins a leadership (no content), 1 commands, 2 members (protobuf). The checksum is XXH3-64
-//! of all bytes before it.
+//! openraft's entries, ids and votes as the disk has them: see [`crate::disk::record`].
 
 use std::io;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use prost::Message;
-use xxhash_rust::xxh3::xxh3_64;
 
+use crate::disk::damaged;
+use crate::disk::record::{COMMANDS, Record};
 use crate::raft::network::{membership_from_wire, membership_to_wire};
 use crate::raft::types::{Entry, EntryBytes, LeaderId, LogId, Payload, RaftId, Vote};
 
-/// The format written; older ones are read.
-const FORMAT: u16 = 1;
-const HEADER: usize = 2 + 1 + 3 * 8;
-const CHECKSUM: usize = 8;
-
 const BLANK: u8 = 0;
-const COMMANDS: u8 = 1;
 const MEMBERS: u8 = 2;
-
-/// Bytes of an entry's record beside its content.
-pub(crate) const RECORD_OVERHEAD: usize = HEADER + CHECKSUM;
 
 pub(crate) fn encode(entry: &Entry) -> Bytes {
     let members;
@@ -37,47 +23,31 @@ pub(crate) fn encode(entry: &Entry) -> Bytes {
             (MEMBERS, &members)
         }
     };
-    let mut record = BytesMut::with_capacity(content.len() + RECORD_OVERHEAD);
-    record.extend_from_slice(&FORMAT.to_le_bytes());
-    record.extend_from_slice(&[kind]);
-    record.extend_from_slice(&encode_id(&entry.log_id));
-    record.extend_from_slice(content);
-    let checksum = xxh3_64(&record);
-    record.extend_from_slice(&checksum.to_le_bytes());
-    record.freeze()
+    let LogId { leader_id, index } = entry.log_id;
+    Record::encode(kind, [leader_id.term, leader_id.node_id.0, index], content)
 }
 
 /// # Errors
 /// The record is damaged or of a format that this build does not know.
-pub(crate) fn decode(mut record: Bytes) -> io::Result<Entry> {
-    let Some(format) = record.first_chunk::<2>() else {
-        return Err(damaged("a log entry is too short"));
+pub(crate) fn decode(record: Bytes) -> io::Result<Entry> {
+    let record = Record::decode(record)?;
+    let leader = LeaderId {
+        term: record.term,
+        node_id: RaftId(record.leader),
     };
-    let format = u16::from_le_bytes(*format);
-    if format != FORMAT {
-        return Err(damaged(format!(
-            "a log entry has format {format}, this build knows {FORMAT}"
-        )));
-    }
-    if record.len() < RECORD_OVERHEAD {
-        return Err(damaged("a log entry is too short"));
-    }
-    let checksum = record.split_off(record.len() - CHECKSUM);
-    if xxh3_64(&record).to_le_bytes()[..] != checksum[..] {
-        return Err(damaged("a log entry's checksum does not fit"));
-    }
-    let content = record.split_off(HEADER);
-    let log_id = decode_id(&record[3..])?;
-    let payload = match record[2] {
+    let payload = match record.kind {
         BLANK => Payload::Blank,
-        COMMANDS => Payload::Normal(EntryBytes(content)),
+        COMMANDS => Payload::Normal(EntryBytes(record.content)),
         MEMBERS => {
-            let members = crate::raft::network::WireMembership::decode(content).map_err(damaged)?;
+            let members = crate::raft::network::WireMembership::decode(record.content).map_err(damaged)?;
             Payload::Membership(membership_from_wire(members).map_err(damaged)?)
         }
         kind => return Err(damaged(format!("a log entry has kind {kind}"))),
     };
-    Ok(Entry { log_id, payload })
+    Ok(Entry {
+        log_id: LogId::new(leader, record.index),
+        payload,
+    })
 }
 
 pub(crate) fn encode_id(id: &LogId) -> [u8; 24] {
@@ -118,8 +88,4 @@ fn numbers<const N: usize>(bytes: &[u8]) -> io::Result<[u64; N]> {
         *number = bytes.try_into().map_or(0, u64::from_le_bytes);
     }
     Ok(numbers)
-}
-
-pub(crate) fn damaged(reason: impl ToString) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, reason.to_string())
 }

@@ -14,9 +14,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::codec;
-use super::disk::{LogDisk, LogWrite, Recovered};
 use super::gauge::LogGauge;
 use super::tail::{LogTail, READ_BYTES, bounds};
+use crate::disk::{Done, LogDisk, LogWrite, Recovered, damaged};
 use crate::raft::types::{Entry, LogId, Types, Vote, entry_bytes};
 
 /// What of the log's end stays in memory, for followers and apply.
@@ -72,12 +72,12 @@ impl DurableLog {
                 let limit = READ_BYTES as usize;
                 let records = ask(|reply| disk.read(group, next, last + 1, limit, reply)).await?;
                 if records.is_empty() {
-                    return Err(codec::damaged(format!("entry {next} of the log is missing")));
+                    return Err(damaged(format!("entry {next} of the log is missing")));
                 }
                 for record in records {
                     let entry = codec::decode(record)?;
                     if entry.log_id.index != next {
-                        return Err(codec::damaged(format!("entry {next} of the log is missing")));
+                        return Err(damaged(format!("entry {next} of the log is missing")));
                     }
                     inner.push(entry)?;
                     next += 1;
@@ -93,7 +93,7 @@ impl DurableLog {
         })))
     }
 
-    fn submit(&self, write: LogWrite, done: super::disk::Done) {
+    fn submit(&self, write: LogWrite, done: Done) {
         self.0.disk.write(self.0.group, write, done);
     }
 

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use prost::Message;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -28,6 +31,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// What the other side may send ahead.
 const WINDOW: u32 = 8 * 1024 * 1024;
 
+/// Bytes of questions that wait for a connection to take them: what comes then is refused, and asked again later.
+const QUEUE_BYTES: u64 = 64 * 1024 * 1024;
+
 type Outcome = Result<Result<Answer, Refusal>, PeerError>;
 
 /// One connection to one other node.
@@ -49,6 +55,8 @@ struct State {
 /// A stream of questions and its answers.
 struct Exchange {
     questions: mpsc::UnboundedSender<wire::Question>,
+    /// Bytes of the questions that the connection has not taken yet.
+    queued: Arc<AtomicU64>,
     waiting: Mutex<Waiting>,
 }
 
@@ -89,7 +97,15 @@ impl Link {
             exchange: Arc::clone(&exchange),
             id,
         };
-        if exchange.questions.send(convert::question(id, envelope)).is_err() {
+        let question = convert::question(id, envelope);
+        let bytes = question.encoded_len() as u64;
+        let queued = exchange.queued.fetch_add(bytes, Ordering::Relaxed);
+        // One alone may be bigger.
+        if queued > 0 && queued + bytes > QUEUE_BYTES {
+            exchange.queued.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(PeerError::Overloaded { queued });
+        }
+        if exchange.questions.send(question).is_err() {
             return Err(PeerError::Unreachable("the connection was lost".to_owned()));
         }
         answer
@@ -152,7 +168,12 @@ impl Link {
             .max_decoding_message_size(limit)
             .max_encoding_message_size(limit);
         let (questions, receiver) = mpsc::unbounded_channel();
-        let mut request = Request::new(UnboundedReceiverStream::new(receiver));
+        let queued = Arc::new(AtomicU64::new(0));
+        let left = Arc::clone(&queued);
+        let stream = UnboundedReceiverStream::new(receiver).inspect(move |question: &wire::Question| {
+            left.fetch_sub(question.encoded_len() as u64, Ordering::Relaxed);
+        });
+        let mut request = Request::new(stream);
         self.sign(&mut request).map_err(|error| unreachable(&error))?;
         let replies = client
             .exchange(request)
@@ -165,6 +186,7 @@ impl Link {
             })?;
         let exchange = Arc::new(Exchange {
             questions,
+            queued,
             waiting: Mutex::default(),
         });
         tokio::spawn(read(Arc::clone(&exchange), replies.into_inner()));

@@ -43,6 +43,12 @@ pub enum PeerError {
     /// The other node refused to answer.
     #[error("refused: {0}")]
     Refused(String),
+    /// More bytes wait for the connection than it takes: the question was not sent.
+    #[error("{queued} bytes wait for the connection already")]
+    Overloaded {
+        /// Bytes that wait.
+        queued: u64,
+    },
 }
 
 /// What a node needs to be reached by others and to reach them.
