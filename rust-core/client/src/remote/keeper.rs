@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::client::ClientShared;
 use super::link;
 use super::registry::Shared;
-use super::sink::Completed;
+use super::sink::{Completed, StateChange};
 
 /// Runs until the connection's last client is gone and everything is delivered.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -101,9 +101,7 @@ impl Shared {
             if events.is_empty() && finished.is_empty() && closing.is_empty() {
                 break;
             }
-            for (client, event) in events {
-                panicked = guarded(|| client.sink.state_changed(&event)).or(panicked);
-            }
+            panicked = tell(events).or(panicked);
             for (client, mut batch) in by_client(finished) {
                 panicked = guarded(|| client.sink.completed(&mut batch)).or(panicked);
             }
@@ -115,6 +113,20 @@ impl Shared {
             resume_unwind(panic);
         }
     }
+
+    /// Delivers events alone, and gives the panic of a sink. On the I/O thread only.
+    pub(super) fn tell(&self) -> Option<Box<dyn Any + Send>> {
+        let events = std::mem::take(&mut self.core.lock().events);
+        tell(events)
+    }
+}
+
+fn tell(events: Vec<(Arc<ClientShared>, StateChange)>) -> Option<Box<dyn Any + Send>> {
+    let mut panicked = None;
+    for (client, event) in events {
+        panicked = guarded(|| client.sink.state_changed(&event)).or(panicked);
+    }
+    panicked
 }
 
 /// Calls a sink; its panic is for the caller to pass on, once the others have theirs.

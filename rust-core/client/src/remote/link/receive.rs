@@ -26,6 +26,8 @@ pub(super) struct Receiver {
     clustered: bool,
     /// Somebody else has something to do after a pass.
     notify: bool,
+    /// Clients are to be told something, which comes before the answers that it explains.
+    tell: bool,
     arrived: Vec<Arrived>,
     taken: Vec<Taken>,
     incoming: HashMap<u64, Incoming>,
@@ -80,6 +82,7 @@ impl Receiver {
             link,
             clustered,
             notify: false,
+            tell: false,
             arrived: Vec::new(),
             taken: Vec::new(),
             incoming: HashMap::new(),
@@ -194,6 +197,7 @@ impl Receiver {
                 }
                 Owner::Map => {
                     map_came(shared, &reply, now);
+                    self.tell = true;
                     continue;
                 }
                 Owner::Part(parent, order, index) => {
@@ -227,8 +231,11 @@ impl Receiver {
             }
         }
         let mut panicked = None;
+        if std::mem::take(&mut self.tell) {
+            panicked = shared.tell();
+        }
         if let Some(client) = of {
-            panicked = guarded(|| client.sink.completed(&mut batch));
+            panicked = guarded(|| client.sink.completed(&mut batch)).or(panicked);
         }
         for (client, mut batch) in others {
             panicked = guarded(|| client.sink.completed(&mut batch)).or(panicked);
@@ -284,6 +291,7 @@ impl Receiver {
             core.dispatch_large(self.link, now);
         }
         self.notify |= core.keeper_needed || core.others_need_waking(self.link);
+        self.tell |= !core.events.is_empty();
         (
             core.links[self.link].up.as_ref().map_or(0, |up| up.server),
             result,
