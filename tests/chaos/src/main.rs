@@ -135,19 +135,22 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    runtime.block_on(record(arguments, seed, &path))?;
+    let logs = path.with_extension("logs");
+    std::fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
+    runtime.block_on(record(arguments, seed, &path, &logs))?;
     let passed = judge(&path)?;
     if !passed {
         println!(
-            "judge it again: tests/chaos/run --check {}\nrun it again:   {again}",
-            path.display()
+            "judge it again: tests/chaos/run --check {}\nrun it again:   {again}\nnodes' logs:    {}",
+            path.display(),
+            logs.display()
         );
     }
     Ok(passed)
 }
 
 /// Runs workload and nemesis; what went wrong on the way is in the history.
-async fn record(arguments: &Arguments, seed: u64, path: &Path) -> Result<(), String> {
+async fn record(arguments: &Arguments, seed: u64, path: &Path, logs: &Path) -> Result<(), String> {
     let setting = Setting {
         nodes: arguments.nodes,
         seed,
@@ -158,7 +161,7 @@ async fn record(arguments: &Arguments, seed: u64, path: &Path) -> Result<(), Str
     let recording =
         Recording::start(path, setting).map_err(|error| format!("{}: {error}", path.display()))?;
     let recorder = recording.recorder();
-    if let Err(problem) = break_things(arguments, seed, &recorder).await {
+    if let Err(problem) = break_things(arguments, seed, logs, &recorder).await {
         recorder.note(Line::Complaint(problem));
     }
     drop(recorder);
@@ -167,8 +170,13 @@ async fn record(arguments: &Arguments, seed: u64, path: &Path) -> Result<(), Str
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-async fn break_things(arguments: &Arguments, seed: u64, recorder: &Recorder) -> Result<(), String> {
-    let mut cluster = Cluster::start(arguments.nodes, &arguments.binary, recorder.clone()).await?;
+async fn break_things(
+    arguments: &Arguments,
+    seed: u64,
+    logs: &Path,
+    recorder: &Recorder,
+) -> Result<(), String> {
+    let mut cluster = Cluster::start(arguments.nodes, &arguments.binary, logs, recorder.clone()).await?;
     let load = Load {
         processes: arguments.processes,
         timeout: Duration::from_millis(arguments.timeout_ms),

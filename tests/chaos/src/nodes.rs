@@ -1,6 +1,8 @@
 //! The nodes under test: `holdfast serve` in processes of its own, behind the network's proxies.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,9 +23,15 @@ use crate::network::Network;
 const LONGEST_START: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
-const LINES_KEPT: usize = 200;
+/// Of a log, in a complaint; all of it is in a file beside the history.
+const LINES_KEPT: usize = 12;
 
-type Lines = Arc<Mutex<VecDeque<String>>>;
+/// What a node says: a file, and its last lines.
+#[derive(Clone)]
+struct Log {
+    file: Arc<Mutex<File>>,
+    last: Arc<Mutex<VecDeque<String>>>,
+}
 
 /// One node's process, killed when this is dropped.
 pub struct Node {
@@ -32,7 +40,7 @@ pub struct Node {
     address: SocketAddr,
     http: SocketAddr,
     child: Option<Child>,
-    log: Lines,
+    log: Log,
 }
 
 /// All nodes, and the network before them.
@@ -44,10 +52,11 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts `count` nodes: one alone, or several that form a cluster. They know each other by the proxies' addresses.
+    /// Their logs are files of the directory `logs`.
     ///
     /// # Errors
     /// What went wrong, with the last lines of the node's log.
-    pub async fn start(count: u32, binary: &Path, recorder: Recorder) -> Result<Cluster, String> {
+    pub async fn start(count: u32, binary: &Path, logs: &Path, recorder: Recorder) -> Result<Cluster, String> {
         let local = || SocketAddr::from(([127, 0, 0, 1], free_port()));
         let addresses: Vec<SocketAddr> = (0..count).map(|_| local()).collect();
         let network = Network::start(&addresses)
@@ -67,16 +76,16 @@ impl Cluster {
                     arguments.push(format!("--join={}", join.join(",")));
                     arguments.push("--cluster-secret=chaos".to_owned());
                 }
-                Node {
+                Ok(Node {
                     binary: binary.to_owned(),
                     arguments,
                     address,
                     http,
                     child: None,
-                    log: Lines::default(),
-                }
+                    log: Log::create(&logs.join(format!("node-{index}.log")))?,
+                })
             })
-            .collect();
+            .collect::<Result<Vec<Node>, String>>()?;
         let mut cluster = Cluster {
             nodes,
             network,
@@ -238,10 +247,10 @@ impl Node {
             .spawn()
             .map_err(|error| format!("{} cannot be started: {error}", self.binary.display()))?;
         if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(keep_lines(stdout, Arc::clone(&self.log)));
+            tokio::spawn(keep_lines(stdout, self.log.clone()));
         }
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(keep_lines(stderr, Arc::clone(&self.log)));
+            tokio::spawn(keep_lines(stderr, self.log.clone()));
         }
         let process = child.id().unwrap_or_default();
         self.child = Some(child);
@@ -272,18 +281,34 @@ impl Node {
     }
 
     fn log(&self) -> String {
-        let lines = self.log.lock().expect("no panic under it");
+        let lines = self.log.last.lock().expect("no panic under it");
         lines.iter().map(|line| format!("    {line}\n")).collect()
     }
 }
 
-async fn keep_lines(output: impl AsyncRead + Unpin, log: Lines) {
+impl Log {
+    fn create(path: &Path) -> Result<Log, String> {
+        let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Log {
+            file: Arc::new(Mutex::new(file)),
+            last: Arc::default(),
+        })
+    }
+
+    fn keep(&self, line: String) {
+        // A full disk fails the history, which matters more.
+        let _ = writeln!(self.file.lock().expect("no panic under it"), "{line}");
+        let mut last = self.last.lock().expect("no panic under it");
+        if last.len() == LINES_KEPT {
+            last.pop_front();
+        }
+        last.push_back(line);
+    }
+}
+
+async fn keep_lines(output: impl AsyncRead + Unpin, log: Log) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        let mut log = log.lock().expect("no panic under it");
-        if log.len() == LINES_KEPT {
-            log.pop_front();
-        }
-        log.push_back(line);
+        log.keep(line);
     }
 }
