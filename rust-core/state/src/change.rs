@@ -317,14 +317,14 @@ impl KeyInMap<'_> {
     }
 
     fn refresh(&mut self) -> Outcome {
-        let Some(entry) = self.get() else {
+        let Some(id) = self.id else {
             return not_applied(None, None);
         };
-        entry.touch(self.at.0);
+        self.guard.map.touch(id, self.at.0);
         Outcome::Changed {
             applied: true,
             found: true,
-            version: entry.version(),
+            version: self.guard.map.entry(id).version(),
             previous: None,
         }
     }

@@ -28,7 +28,7 @@ pub enum SnapshotError {
 }
 
 /// The checksum's length, at the end.
-const CHECKSUM: usize = 8;
+pub(crate) const CHECKSUM: usize = 8;
 
 /// Writes.
 #[derive(Default)]
@@ -103,8 +103,9 @@ impl Writer {
         }
     }
 
-    pub(crate) fn append(&mut self, other: Writer) {
-        self.bytes.extend_from_slice(&other.bytes);
+    /// What was written so far.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Puts the checksum behind and gives all bytes.
@@ -123,11 +124,7 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Checks the format, which comes first whatever the format, and then the checksum.
     pub(crate) fn open(bytes: &'a [u8], newest: u16) -> Result<Reader<'a>, SnapshotError> {
-        let format = bytes.first_chunk().ok_or(SnapshotError::Truncated)?;
-        let found = u16::from_le_bytes(*format);
-        if found == 0 || found > newest {
-            return Err(SnapshotError::UnknownFormat { found, newest });
-        }
+        Reader::new(bytes).format(newest)?;
         let (content, checksum) = bytes
             .split_last_chunk::<CHECKSUM>()
             .ok_or(SnapshotError::Truncated)?;
@@ -142,6 +139,15 @@ impl<'a> Reader<'a> {
     /// Bytes without format and checksum, a part of something that had them.
     pub(crate) fn new(bytes: &'a [u8]) -> Reader<'a> {
         Reader { rest: bytes }
+    }
+
+    /// The format's number, which comes first whatever the format.
+    pub(crate) fn format(&mut self, newest: u16) -> Result<u16, SnapshotError> {
+        let found = self.u16()?;
+        if found == 0 || found > newest {
+            return Err(SnapshotError::UnknownFormat { found, newest });
+        }
+        Ok(found)
     }
 
     /// What is still to be read.
@@ -188,7 +194,15 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], SnapshotError> {
+        self.bytes_up_to(u32::MAX as usize)
+    }
+
+    /// Bytes behind their length, which is refused before they are there when it is beyond `limit`.
+    pub(crate) fn bytes_up_to(&mut self, limit: usize) -> Result<&'a [u8], SnapshotError> {
         let length = self.u32()? as usize;
+        if length > limit {
+            return Err(malformed(format!("{length} bytes, where {limit} are the most")));
+        }
         let (bytes, rest) = self
             .rest
             .split_at_checked(length)
@@ -198,7 +212,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, SnapshotError> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| malformed("a name is not text"))
+        self.text_up_to(u32::MAX as usize)
+    }
+
+    pub(crate) fn text_up_to(&mut self, limit: usize) -> Result<&'a str, SnapshotError> {
+        std::str::from_utf8(self.bytes_up_to(limit)?).map_err(|_| malformed("a name is not text"))
     }
 
     pub(crate) fn option<T>(

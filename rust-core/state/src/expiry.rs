@@ -212,7 +212,7 @@ impl Machine {
         let mut count = 0;
         for (touched, access_at) in touches.iter() {
             let place = store.place(touched.key);
-            let guard = store.write(store.shard_index(place.slot));
+            let mut guard = store.write(store.shard_index(place.slot));
             if let Some(id) = guard.map.find_id(place.hash, touched.key)
                 && guard.map.entry(id).version() == touched.version
                 && !guard.map.is_cleared(guard.map.entry(id))

@@ -19,6 +19,7 @@ use crate::settings::{GroupKind, Revision, StoreClass, StoreId, StoreSettings};
 use crate::slots::{SlotState, Slots};
 use crate::store::Store;
 use crate::time::Timestamp;
+use crate::view::OpenViews;
 
 /// What a machine is made with.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,7 @@ pub struct Machine {
     group_count: u16,
     /// See [`GroupCommand::BeginEpoch`].
     pub(crate) epoch: AtomicU64,
+    pub(crate) views: Arc<OpenViews>,
 }
 
 impl Machine {
@@ -79,6 +81,7 @@ impl Machine {
             grace_ms: i64::try_from(config.touch_interval_ms).unwrap_or(i64::MAX),
             group_count: config.group_count.max(1),
             epoch: AtomicU64::new(0),
+            views: Arc::default(),
         }
     }
 

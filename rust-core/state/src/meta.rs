@@ -90,6 +90,17 @@ impl MetaMachine {
         Ok(defined)
     }
 
+    /// Knows a store again that a node which is alone has kept on disk; later ones get later ids.
+    pub fn adopt_store(&mut self, name: &str, id: StoreId, settings: StoreSettings) {
+        self.next_id = self.next_id.max(id.0.saturating_add(1));
+        let defined = DefinedStore {
+            id,
+            settings,
+            defined_at: self.revision,
+        };
+        self.stores.insert(name.into(), defined);
+    }
+
     /// The store of that name.
     #[must_use]
     pub fn store(&self, name: &str) -> Option<&DefinedStore> {

@@ -198,7 +198,7 @@ impl Store {
         if self.is_ordered() || on == self.keeps_history() {
             return since;
         }
-        *history = History::new(since, history.limit());
+        history.restart(since);
         self.history_on.store(on, Ordering::Relaxed);
         since
     }

@@ -114,11 +114,23 @@ impl EntryRef {
         }
     }
 
+    /// The last logged access of a sliding entry; of others anything.
+    #[inline]
+    pub(crate) fn access_at(&self) -> i64 {
+        self.sliding()
+            .map_or(0, |sliding| sliding.access_at.load(Ordering::Relaxed))
+    }
+
     /// The access that reads have made since the last logged one, as a stamp to log.
     pub(crate) fn unlogged_access(&self) -> Option<i64> {
+        self.access_after(self.access_at())
+    }
+
+    /// The last access that reads have made, if it was after the stamp `logged`.
+    pub(crate) fn access_after(&self, logged: i64) -> Option<i64> {
         let sliding = self.sliding()?;
         let at = sliding.read().saturating_sub(sliding.window);
-        (at > sliding.access_at.load(Ordering::Relaxed)).then_some(at)
+        (at > logged).then_some(at)
     }
 }
 
