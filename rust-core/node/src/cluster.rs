@@ -8,6 +8,7 @@
 //! serving   ─ a client's request ─▶ its group's leader here: read behind a barrier, or proposed
 //! ```
 
+mod beginning;
 mod calls;
 mod controller;
 mod duties;
@@ -23,8 +24,8 @@ mod placement;
 mod serving;
 mod stores;
 
-pub use member::ClusterNode;
 pub use holdfast_replication::raft::ClusterTiming;
+pub use member::ClusterNode;
 pub use options::ClusterOptions;
 
 pub(crate) use duties::lead_meta;

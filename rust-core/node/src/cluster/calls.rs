@@ -18,6 +18,8 @@ pub(crate) enum Call {
     Join(Founder),
     /// Have the meta group decide this; an encoded command.
     Decide(Bytes),
+    /// Has this replica of yours, of this group, ever had members?
+    HasBegun(u16, u64),
 }
 
 /// Its answer.
@@ -31,6 +33,8 @@ pub(crate) enum Answer {
     Joined { cluster: ClusterId, replica: u64 },
     /// To `Decide`.
     Decided(Result<(), String>),
+    /// To `HasBegun`.
+    Begun(bool),
     /// Somebody else can answer: the meta group's leader, if it is known.
     Elsewhere(Option<String>),
 }
@@ -94,8 +98,16 @@ struct PreparationMessage {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct ReplicaMessage {
+    #[prost(uint32, tag = "1")]
+    group: u32,
+    #[prost(uint64, tag = "2")]
+    replica: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct CallMessage {
-    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5")]
     kind: Option<CallKind>,
 }
 
@@ -109,6 +121,8 @@ enum CallKind {
     Join(FounderMessage),
     #[prost(bytes = "bytes", tag = "4")]
     Decide(Bytes),
+    #[prost(message, tag = "5")]
+    HasBegun(ReplicaMessage),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -129,7 +143,7 @@ struct JoinedMessage {
 
 #[derive(Clone, PartialEq, Message)]
 struct AnswerMessage {
-    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     kind: Option<AnswerKind>,
 }
 
@@ -149,6 +163,8 @@ enum AnswerKind {
     Undecided(String),
     #[prost(string, tag = "7")]
     Elsewhere(String),
+    #[prost(bool, tag = "8")]
+    Begun(bool),
 }
 
 fn bytes_of(id: u128) -> Bytes {
@@ -253,7 +269,10 @@ impl TryFrom<DescriptionMessage> for Description {
     fn try_from(message: DescriptionMessage) -> Result<Self, Unreadable> {
         let cluster = ClusterId(id_of(&message.cluster)?);
         Ok(Description {
-            founder: message.founder.ok_or(Unreadable("a founder is missing"))?.try_into()?,
+            founder: message
+                .founder
+                .ok_or(Unreadable("a founder is missing"))?
+                .try_into()?,
             join: message.join,
             promised: ballot(message.promised)?,
             standing: match message.standing {
@@ -273,6 +292,10 @@ impl Call {
             Call::Prepare(preparation) => CallKind::Prepare(preparation.into()),
             Call::Join(founder) => CallKind::Join(founder.into()),
             Call::Decide(command) => CallKind::Decide(command.clone()),
+            Call::HasBegun(group, replica) => CallKind::HasBegun(ReplicaMessage {
+                group: (*group).into(),
+                replica: *replica,
+            }),
         };
         CallMessage { kind: Some(kind) }.encode_to_vec().into()
     }
@@ -284,6 +307,10 @@ impl Call {
             CallKind::Prepare(preparation) => Call::Prepare(preparation.try_into()?),
             CallKind::Join(founder) => Call::Join(founder.try_into()?),
             CallKind::Decide(command) => Call::Decide(command),
+            CallKind::HasBegun(ReplicaMessage { group, replica }) => {
+                let group = u16::try_from(group).map_err(|_| Unreadable("there is no such group"))?;
+                Call::HasBegun(group, replica)
+            }
         })
     }
 }
@@ -308,6 +335,7 @@ impl Answer {
             Answer::Decided(Ok(())) => AnswerKind::Decided(true),
             Answer::Decided(Err(reason)) => AnswerKind::Undecided(reason.clone()),
             Answer::Elsewhere(leader) => AnswerKind::Elsewhere(leader.clone().unwrap_or_default()),
+            Answer::Begun(begun) => AnswerKind::Begun(*begun),
         };
         AnswerMessage { kind: Some(kind) }.encode_to_vec().into()
     }
@@ -317,13 +345,16 @@ impl Answer {
         Ok(match kind.ok_or(Unreadable("the answer is unknown"))? {
             AnswerKind::Described(description) => Answer::Described(description.try_into()?),
             AnswerKind::Prepared(_) => Answer::Prepared(Ok(())),
-            AnswerKind::Refused(refused) => Answer::Prepared(Err((ballot(refused.promised)?, refused.reason))),
+            AnswerKind::Refused(refused) => {
+                Answer::Prepared(Err((ballot(refused.promised)?, refused.reason)))
+            }
             AnswerKind::Joined(joined) => Answer::Joined {
                 cluster: ClusterId(id_of(&joined.cluster)?),
                 replica: joined.replica,
             },
             AnswerKind::Decided(_) => Answer::Decided(Ok(())),
             AnswerKind::Undecided(reason) => Answer::Decided(Err(reason)),
+            AnswerKind::Begun(begun) => Answer::Begun(begun),
             AnswerKind::Elsewhere(leader) => Answer::Elsewhere((!leader.is_empty()).then_some(leader)),
         })
     }

@@ -18,9 +18,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use holdfast_state::{
-    Cluster, GroupId, GroupKind, GroupPlacement, Member, MetaCommand, NodeId, ReplicaId,
-};
+use holdfast_state::{Cluster, GroupId, GroupKind, GroupPlacement, Member, MetaCommand, NodeId, ReplicaId};
 
 /// A node that is silent for so long is dead: another one may take its replicas.
 pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(30);
@@ -73,6 +71,27 @@ pub(crate) fn step(cluster: &Cluster, group: GroupId, view: &GroupView) -> Optio
         .or_else(|| plan.forget())
         .or_else(|| plan.replace())
         .or_else(|| plan.spread())
+}
+
+/// Who should begin a group again, when the process that was to give it its first members is gone. Only for a group that
+/// nobody has anything of.
+pub(crate) fn begin_again(cluster: &Cluster, group: GroupId) -> Option<MetaCommand> {
+    let placement = cluster.group(group)?;
+    let present = |member: &Member| {
+        let node = cluster.node(member.node)?;
+        Some((member.node, node.description.incarnation))
+    };
+    let (_, first) = placement.voters().next()?;
+    if present(first) == Some((first.node, first.incarnation)) {
+        return None;
+    }
+    let mut voters: Vec<(NodeId, u128)> = placement.voters().filter_map(|(_, it)| present(it)).collect();
+    voters.dedup();
+    Some(MetaCommand::ReformGroup {
+        group,
+        epoch: placement.epoch + 1,
+        voters,
+    })
 }
 
 struct Plan<'a> {
@@ -162,8 +181,9 @@ impl Plan<'_> {
             return Some(Step::RemoveLearners(learners));
         }
         let known = self.placement.members.keys().copied();
-        let outside = known.filter(|id| !self.view.voters.contains(id) && !self.view.learners.contains(id));
-        let replica = outside.filter(gone).next()?;
+        let mut outside =
+            known.filter(|id| !self.view.voters.contains(id) && !self.view.learners.contains(id));
+        let replica = outside.find(gone)?;
         Some(Step::Propose(MetaCommand::RemoveReplica {
             group: self.group,
             replica,
@@ -228,13 +248,18 @@ impl Plan<'_> {
         let nodes = self.cluster.nodes();
         let free = nodes.filter(|(id, node)| !node.leaving && !holders.contains(id) && !silent(*id));
         let free: Vec<NodeId> = free.map(|(id, _)| id).collect();
-        let before = gone.and_then(|gone| self.placement.members.get(&gone)).map(|member| member.node);
+        let before = gone
+            .and_then(|gone| self.placement.members.get(&gone))
+            .map(|member| member.node);
         if let Some(before) = before.filter(|before| free.contains(before)) {
             return Some(before);
         }
         let held = |node: &NodeId| {
             let holds = |placement: &GroupPlacement| placement.members.values().any(|it| it.node == *node);
-            self.cluster.groups().filter(|(_, placement)| holds(placement)).count()
+            self.cluster
+                .groups()
+                .filter(|(_, placement)| holds(placement))
+                .count()
         };
         free.into_iter().min_by_key(|node| (held(node), *node))
     }
@@ -243,7 +268,8 @@ impl Plan<'_> {
     fn spread(&self) -> Option<Step> {
         let preferred = self.preferred()?;
         let own_stays = self.stays(self.view.own);
-        let ready = self.view.caught_up.contains(&preferred) && self.silence(preferred) < Duration::from_secs(1);
+        let ready =
+            self.view.caught_up.contains(&preferred) && self.silence(preferred) < Duration::from_secs(1);
         (preferred != self.view.own && ready && (own_stays || self.view.voters.contains(&preferred)))
             .then_some(Step::TransferLeader(preferred))
     }

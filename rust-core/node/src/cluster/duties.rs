@@ -78,6 +78,7 @@ pub(crate) async fn lead_meta(node: Arc<ClusterNode>) {
     loop {
         if let Some(meta) = node.meta().filter(RaftGroup::leads) {
             mend(&node, &meta, GroupId::META).await;
+            node.begin_groups_again().await;
         }
         tokio::select! {
             () = tokio::time::sleep(MEMBERS) => {}
@@ -153,7 +154,9 @@ async fn expire(group: &RaftGroup<DataMachine>) {
         if due.is_empty() {
             return;
         }
-        let again = due.iter().any(|work| work.more_touches || work.expire || work.sweep);
+        let again = due
+            .iter()
+            .any(|work| work.more_touches || work.expire || work.sweep);
         let commands = due.iter().flat_map(|work| commands_of(work, now)).collect();
         let lost = match group.propose_all(commands) {
             Ok(proposed) => proposed.await.is_err(),
@@ -245,12 +248,16 @@ async fn take<M: GroupMachine>(
         }
         Step::AddLearner(replica, _) => {
             let address = address.ok_or("the node is not known")?;
-            group.add_learner(view.version, replica, address).await.map_err(text)
+            group
+                .add_learner(view.version, replica, address)
+                .await
+                .map_err(text)
         }
-        Step::RemoveLearners(replicas) => {
-            group.remove_learners(view.version, replicas).await.map_err(text)
-        }
-        Step::ChangeVoters(voters) => group.change_voters(view.version, voters, false).await.map_err(text),
+        Step::RemoveLearners(replicas) => group.remove_learners(view.version, replicas).await.map_err(text),
+        Step::ChangeVoters(voters) => group
+            .change_voters(view.version, voters, false)
+            .await
+            .map_err(text),
         Step::TransferLeader(replica) => group.transfer_leader(replica, MOVE).await.map_err(text),
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use holdfast_replication::raft::{ClusterId, NodeCalls};
-use holdfast_state::{ClusterSettings, MetaCommand, ReplicaId};
+use holdfast_state::{ClusterSettings, GroupId, MetaCommand, ReplicaId};
 
 use super::calls::{Answer, Call};
 use super::forming::{Action, Description, Founder, Preparation, Standing, VOTERS};
@@ -76,7 +76,9 @@ pub(crate) async fn find(node: Arc<ClusterNode>) {
 
 impl ClusterNode {
     async fn hear(&self, addresses: &[String]) -> Vec<Description> {
-        let answers = addresses.iter().map(|address| self.ask(address, &Call::Describe, PATIENCE));
+        let answers = addresses
+            .iter()
+            .map(|address| self.ask(address, &Call::Describe, PATIENCE));
         let answers = join_all(answers).await;
         let heard = answers.into_iter().filter_map(|answer| match answer {
             Ok(Answer::Described(description)) => Some(description),
@@ -98,6 +100,7 @@ impl ClusterNode {
             }
             Call::Join(founder) => self.take_in(founder).await,
             Call::Decide(command) => self.decide_here(command).await,
+            Call::HasBegun(group, replica) => self.has_begun(GroupId(group), ReplicaId(replica)).await,
         }
     }
 
@@ -114,8 +117,11 @@ impl ClusterNode {
         }
         // Nothing is acknowledged any more once it is closed: what it has now is what others may count on.
         if self.close_meta().await {
-            self.become_new(place, "a preparation came between it and the cluster that it had begun with")
-                .await;
+            self.become_new(
+                place,
+                "a preparation came between it and the cluster that it had begun with",
+            )
+            .await;
             return Answer::Elsewhere(None);
         }
         let own = next.describe().founder;
@@ -161,7 +167,10 @@ impl ClusterNode {
                     }
                 }
                 Ok(Answer::Prepared(Err((promised, reason)))) => {
-                    self.log(Level::Information, &format!("{address} does not prepare: {reason}"));
+                    self.log(
+                        Level::Information,
+                        &format!("{address} does not prepare: {reason}"),
+                    );
                     place.forming.refused(preparation.ballot, promised);
                 }
                 _ => {}
@@ -202,7 +211,11 @@ impl ClusterNode {
                 cache_replicas: replicas,
                 durable: preparation.founders.iter().all(Founder::is_durable),
             },
-            nodes: preparation.founders.iter().map(ClusterNode::description).collect(),
+            nodes: preparation
+                .founders
+                .iter()
+                .map(ClusterNode::description)
+                .collect(),
         };
         if let Err(error) = self.decide(&form).await {
             self.log(Level::Warning, &format!("the plan was not made: {error}"));
@@ -218,7 +231,10 @@ impl ClusterNode {
         while let Some(address) = asked.get(next).cloned() {
             next += 1;
             match self.ask(&address, &Call::Join(me.clone()), 5 * PATIENCE).await {
-                Ok(Answer::Joined { cluster: its, replica }) if its == cluster && replica != 0 => {
+                Ok(Answer::Joined {
+                    cluster: its,
+                    replica,
+                }) if its == cluster && replica != 0 => {
                     let mut place = self.place.lock().await;
                     if place.forming.standing() != Standing::Unformed {
                         return;
@@ -235,7 +251,10 @@ impl ClusterNode {
                 Ok(Answer::Joined { .. }) => return,
                 Ok(Answer::Elsewhere(Some(leader))) if !asked.contains(&leader) => asked.insert(next, leader),
                 Ok(Answer::Decided(Err(reason))) => {
-                    self.log(Level::Warning, &format!("{address} does not take this node in: {reason}"));
+                    self.log(
+                        Level::Warning,
+                        &format!("{address} does not take this node in: {reason}"),
+                    );
                     return;
                 }
                 _ => {}
@@ -265,7 +284,10 @@ impl ClusterNode {
             let there = self.ask(&founder.address, &Call::Describe, PATIENCE).await;
             let is_there = matches!(&there, Ok(Answer::Described(it)) if it.founder == founder);
             if !is_there {
-                return Answer::Decided(Err(format!("{} does not answer as that process", founder.address)));
+                return Answer::Decided(Err(format!(
+                    "{} does not answer as that process",
+                    founder.address
+                )));
             }
             let register = MetaCommand::RegisterNode {
                 node: ClusterNode::description(&founder),
@@ -285,7 +307,7 @@ impl ClusterNode {
         let machine = meta.machine().read();
         let cluster = machine.cluster()?;
         let (id, _) = cluster.node_named(&founder.name)?;
-        let placement = cluster.group(holdfast_state::GroupId::META)?;
+        let placement = cluster.group(GroupId::META)?;
         let replica = placement.replica_of(id, founder.incarnation.0);
         Some(Answer::Joined {
             cluster: ClusterId(cluster.id),

@@ -305,7 +305,10 @@ impl Forming {
         let disproves = |it: &Description| {
             matches!(it.standing, Standing::Started(cluster) if cluster != current.cluster)
                 && it.promised < current.ballot
-                && current.founders.iter().any(|founder| founder.is_same_replica(&it.founder))
+                && current
+                    .founders
+                    .iter()
+                    .any(|founder| founder.is_same_replica(&it.founder))
         };
         heard.iter().any(disproves).then_some(Action::BecomeNew(
             "it had prepared for a cluster that came to nothing: another one was begun",

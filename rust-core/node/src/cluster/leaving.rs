@@ -12,6 +12,9 @@ use crate::log::Level;
 /// A leadership that has not moved by then stays until the others notice.
 const MOVE: Duration = Duration::from_secs(1);
 
+/// Looks at what it leads.
+const ROUNDS: usize = 3;
+
 impl ClusterNode {
     /// Says that it leaves, so that nobody hands it a group any more, and hands over those that it leads.
     pub(crate) async fn hand_over(&self) {
@@ -26,7 +29,13 @@ impl ClusterNode {
             );
         }
         let groups = self.groups();
-        join_all(groups.values().map(|group| hand_over(group.raft()))).await;
+        // Whoever has not heard yet that this node leaves may give a group back once.
+        for _ in 0..ROUNDS {
+            join_all(groups.values().map(|group| hand_over(group.raft()))).await;
+            if !groups.values().any(|group| group.raft().leads()) {
+                break;
+            }
+        }
         if let Some(meta) = self.meta() {
             hand_over(&meta).await;
         }
@@ -49,8 +58,7 @@ async fn hand_over<M: GroupMachine>(group: &RaftGroup<M>) {
     if let Some(next) = next {
         // Whoever leads instead will do: this group's other duties may be handing it over too.
         let mut status = group.watch();
-        let led_elsewhere =
-            status.wait_for(|status| status.role != Role::Leader && status.leader.is_some());
+        let led_elsewhere = status.wait_for(|status| status.role != Role::Leader && status.leader.is_some());
         tokio::select! {
             _ = group.transfer_leader(next, MOVE) => {}
             _ = led_elsewhere => {}

@@ -54,7 +54,11 @@ fn slots(cluster: &holdfast_state::Cluster, kind: GroupKind) -> Vec<u32> {
     let count = cluster.settings.count_of(kind);
     let placed = cluster.slots(kind);
     let first = |slot: usize| cluster.settings.group(kind, slot as u16 % count.max(1));
-    if placed.iter().enumerate().all(|(slot, it)| it.group == first(slot)) {
+    if placed
+        .iter()
+        .enumerate()
+        .all(|(slot, it)| it.group == first(slot))
+    {
         return Vec::new();
     }
     placed.iter().map(|it| it.group.0.into()).collect()

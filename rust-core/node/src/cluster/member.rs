@@ -10,11 +10,14 @@ use holdfast_replication::raft::{
     ClusterId, GroupOptions, MembershipError, MetaGroup, PeerOptions, PeerServer, Peers, ProposeError,
     RaftGroup, ReplicaAddress,
 };
-use holdfast_state::{Cluster, GroupId, GroupKind, GroupPlacement, MetaCommand, MetaOutcome, NodeDescription, NodeId, ReplicaId, StoreId};
+use holdfast_state::{
+    Cluster, GroupId, GroupKind, GroupPlacement, MetaCommand, MetaOutcome, NodeDescription, NodeId,
+    ReplicaId, StoreId,
+};
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::calls::{Answer, Call};
-use super::forming::{Founder, Forming, Preparation, Standing};
+use super::forming::{Forming, Founder, Preparation, Standing};
 use super::group::GroupNode;
 use super::names::Incarnation;
 use super::options::ClusterOptions;
@@ -255,7 +258,10 @@ impl ClusterNode {
         self.known_stores.store(Arc::default());
         let incarnation = Incarnation(random());
         self.incarnation.store(Arc::new(incarnation));
-        place.forming = Forming::new(founder(&self.name, &self.options, incarnation), &self.options.join);
+        place.forming = Forming::new(
+            founder(&self.name, &self.options, incarnation),
+            &self.options.join,
+        );
     }
 
     /// Learns of what the meta group's replica has, so that nobody is told less.
@@ -290,7 +296,8 @@ impl ClusterNode {
         let bytes = Bytes::from(command.encode());
         match self.decide_here(bytes.clone()).await {
             Answer::Decided(result) => result,
-            Answer::Elsewhere(Some(leader)) => match self.ask(&leader, &Call::Decide(bytes), DECISION).await? {
+            Answer::Elsewhere(Some(leader)) => match self.ask(&leader, &Call::Decide(bytes), DECISION).await?
+            {
                 Answer::Decided(result) => result,
                 _ => Err("the meta group's leader has changed".to_owned()),
             },

@@ -92,7 +92,9 @@ impl ClusterNode {
     /// Answers a request on a store.
     pub(crate) async fn serve(&self, asked: &Asked) -> Result<Answer, Away> {
         let id = self.group_of(asked)?;
-        let group = self.group(id).ok_or_else(|| Away::Elsewhere(self.leader_of(id)))?;
+        let group = self
+            .group(id)
+            .ok_or_else(|| Away::Elsewhere(self.leader_of(id)))?;
         let here = Here { asked, group, id };
         here.check_epoch()?;
         match asked.operation {
@@ -141,7 +143,9 @@ impl ClusterNode {
             (GroupKind::Coordination, _) => KeyHash::slot_of_store(store.id),
             (_, Operation::GetMany | Operation::Batch) => {
                 let mut items = ItemReader::new(payload);
-                items.next::<RequestHeader>()?.map_or(Slot(0), |(_, key, _)| store.place(key).slot)
+                items
+                    .next::<RequestHeader>()?
+                    .map_or(Slot(0), |(_, key, _)| store.place(key).slot)
             }
             (_, Operation::Count | Operation::Clear | Operation::Scan | Operation::Stats) => {
                 return Err(Failure::new(
@@ -153,7 +157,7 @@ impl ClusterNode {
             _ => store.place(header.key_and_value(payload)?.0).slot,
         };
         self.group_of_slot(store.kind(), slot)
-            .ok_or_else(|| Away::Elsewhere(None))
+            .ok_or(Away::Elsewhere(None))
     }
 }
 
@@ -219,7 +223,9 @@ pub(crate) fn elsewhere(leader: Option<&ReplicaAddress>) -> Answer {
     };
     let error = Error::new(Code::Unavailable, message).with_outcome(Outcome::NotApplied);
     ReplyHeader {
-        redirect: leader.map(|leader| leader.client_address.clone()).unwrap_or_default(),
+        redirect: leader
+            .map(|leader| leader.client_address.clone())
+            .unwrap_or_default(),
         ..ReplyHeader::failure(&error)
     }
     .into()

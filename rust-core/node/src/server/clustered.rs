@@ -174,11 +174,9 @@ async fn run(
             None => Err(Away::Elsewhere(None)),
         },
         (Operation::OpenStore, _) => Ok(open(caller, cluster, &header, &payload).await?.into()),
-        (Operation::AdvanceClock, _) => Err(Failure::new(
-            Code::ClockNotManual,
-            "the clock of a cluster moves by itself",
-        )
-        .into()),
+        (Operation::AdvanceClock, _) => {
+            Err(Failure::new(Code::ClockNotManual, "the clock of a cluster moves by itself").into())
+        }
         (_, Some(store)) => {
             let asked = Asked {
                 operation,
@@ -208,8 +206,9 @@ fn too_late(operation: Operation) -> Error {
 fn find_store(shared: &Shared, id: u32) -> Result<Arc<ClusterStore>, Error> {
     let store = shared.cluster().and_then(|cluster| cluster.store(StoreId(id)));
     store.ok_or_else(|| {
-        let message = format!("the node knows no store with id {id}: open it by its name first");
-        Error::new(Code::StoreNotFound, message)
+        // It may have been made at another node, and not be known here yet.
+        let message = format!("the node does not know a store with id {id} yet: open it by its name first");
+        Error::new(Code::StoreNotReady, message)
     })
 }
 

@@ -78,9 +78,11 @@ impl Nodes {
             advertise: address,
             zone: String::new(),
             secret: "among nodes".to_owned(),
-            timing: ClusterTiming::FAST,
+            timing: ClusterTiming::DEFAULT,
         });
-        let server = runtime.block_on(Server::start(inner, options)).expect("the server starts");
+        let server = runtime
+            .block_on(Server::start(inner, options))
+            .expect("the server starts");
         self.running[node] = Some(Running { server, runtime });
     }
 
@@ -113,9 +115,17 @@ impl Nodes {
         until("all nodes are ready", || {
             let mut running = self.running.iter().flatten();
             let ready = running.all(|node| {
-                node.server.shared().cluster().is_some_and(|cluster| cluster.not_ready().is_none())
+                node.server
+                    .shared()
+                    .cluster()
+                    .is_some_and(|cluster| cluster.not_ready().is_none())
             });
-            ready && self.map().groups.iter().all(|group| group.leader != 0 && group.replicas.len() == 3)
+            ready
+                && self
+                    .map()
+                    .groups
+                    .iter()
+                    .all(|group| group.leader != 0 && group.replicas.len() == 3)
         });
     }
 
@@ -189,7 +199,11 @@ impl Nodes {
             let group = map.groups.iter().find(|it| it.id == group).expect("it is there");
             if let Some(node) = group.leader.checked_sub(1) {
                 let address = &map.nodes[node as usize].address;
-                let node = self.addresses.iter().position(|it| it == address).expect("a node");
+                let node = self
+                    .addresses
+                    .iter()
+                    .position(|it| it == address)
+                    .expect("a node");
                 if self.running[node].is_some() {
                     return node;
                 }
@@ -216,7 +230,9 @@ impl Nodes {
                 self.ask(leader, &mut ask)
             };
             let code = reply.header.code;
-            let again = [Code::Unavailable, Code::StoreNotReady].iter().any(|it| it.number() == code);
+            let again = [Code::Unavailable, Code::StoreNotReady]
+                .iter()
+                .any(|it| it.number() == code);
             if !again {
                 return reply;
             }
@@ -226,12 +242,15 @@ impl Nodes {
 
     pub(crate) fn put(&self, store: Opened, key: &[u8], value: &[u8]) {
         let put = request(Operation::Put, store.id);
-        self.follow(store, key, |peer| peer.call(put.clone(), key, value), 1_000).ok();
+        self.follow(store, key, |peer| peer.call(put.clone(), key, value), 1_000)
+            .ok();
     }
 
     pub(crate) fn get(&self, store: Opened, key: &[u8]) -> Option<Vec<u8>> {
         let get = request(Operation::Get, store.id);
-        let reply = self.follow(store, key, |peer| peer.call(get.clone(), key, &[]), 1_000).ok();
+        let reply = self
+            .follow(store, key, |peer| peer.call(get.clone(), key, &[]), 1_000)
+            .ok();
         reply
             .has(holdfast_proto::session::flags::FOUND)
             .then(|| reply.payload.to_vec())

@@ -6,7 +6,7 @@ use holdfast_state::{
     Timestamp,
 };
 
-use super::{DEAD_AFTER, GroupView, Step, step};
+use super::{DEAD_AFTER, GroupView, Step, begin_again, step};
 
 const GROUPS: [GroupId; 4] = [GroupId(0), GroupId(1), GroupId(2), GroupId(3)];
 
@@ -43,9 +43,14 @@ impl World {
                 cache_replicas: 3,
                 durable: false,
             },
-            nodes: (1..=nodes).map(|node| description(node, u128::from(node))).collect(),
+            nodes: (1..=nodes)
+                .map(|node| description(node, u128::from(node)))
+                .collect(),
         };
-        assert!(matches!(meta.apply(Timestamp(0), &form), MetaOutcome::Done { .. }));
+        assert!(matches!(
+            meta.apply(Timestamp(0), &form),
+            MetaOutcome::Done { .. }
+        ));
         let cluster = meta.cluster().expect("it is formed");
         let view = |group: GroupId| {
             let members = &cluster.group(group).expect("it is one").members;
@@ -68,7 +73,10 @@ impl World {
 
     fn propose(&mut self, command: &MetaCommand) -> MetaOutcome {
         let outcome = self.meta.apply(Timestamp(0), command);
-        assert!(!matches!(outcome, MetaOutcome::Failed(_)), "{command:?}: {outcome:?}");
+        assert!(
+            !matches!(outcome, MetaOutcome::Failed(_)),
+            "{command:?}: {outcome:?}"
+        );
         outcome
     }
 
@@ -97,12 +105,18 @@ impl World {
             let view = &self.groups[&group];
             view.voters.union(&view.learners).copied().collect()
         };
-        let living: BTreeSet<ReplicaId> =
-            members.into_iter().filter(|replica| self.lives(group, *replica)).collect();
+        let living: BTreeSet<ReplicaId> = members
+            .into_iter()
+            .filter(|replica| self.lives(group, *replica))
+            .collect();
         let view = self.groups.get_mut(&group).expect("it is one");
         view.caught_up.clone_from(&living);
         if !living.contains(&view.own) {
-            view.own = *view.voters.iter().find(|id| living.contains(id)).expect("a quorum lives");
+            view.own = *view
+                .voters
+                .iter()
+                .find(|id| living.contains(id))
+                .expect("a quorum lives");
         }
         let cluster = self.meta.cluster().expect("it is formed");
         let Some(next) = step(cluster, group, view) else {
@@ -118,9 +132,16 @@ impl World {
                 view.learners.retain(|id| !replicas.contains(id));
             }
             Step::ChangeVoters(voters) => {
-                assert!(voters.difference(&view.voters).count() <= 1, "one comes at a time");
+                assert!(
+                    voters.difference(&view.voters).count() <= 1,
+                    "one comes at a time"
+                );
                 assert!(view.voters.difference(&voters).count() <= 1, "one goes at a time");
-                assert!(voters.iter().all(|id| view.voters.contains(id) || view.learners.contains(id)));
+                assert!(
+                    voters
+                        .iter()
+                        .all(|id| view.voters.contains(id) || view.learners.contains(id))
+                );
                 view.learners.retain(|id| !voters.contains(id));
                 view.voters = voters;
                 view.joint = false;
@@ -165,7 +186,9 @@ impl World {
     fn leaders(&self) -> BTreeMap<NodeId, usize> {
         let mut leaders = BTreeMap::new();
         for (group, view) in &self.groups {
-            let (node, _) = self.incarnation_of(*group, view.own).expect("a leader is a member");
+            let (node, _) = self
+                .incarnation_of(*group, view.own)
+                .expect("a leader is a member");
             *leaders.entry(node).or_default() += 1;
         }
         leaders
@@ -265,6 +288,20 @@ fn a_change_that_lost_its_leader_in_the_middle_is_finished() {
     view.joint = true;
     world.settle();
     world.check_whole(3);
+}
+
+#[test]
+fn a_group_whose_first_process_is_gone_begins_again_with_the_present_ones() {
+    let mut world = World::formed(3);
+    let group = GroupId(1);
+    let begins = |world: &World| begin_again(world.meta.cluster().expect("it is formed"), group);
+    assert_eq!(begins(&world), None);
+    let first = *world.groups[&group].voters.first().expect("there are some");
+    let (node, _) = world.incarnation_of(group, first).expect("it is a member");
+    world.restart(node.0, 99);
+    let reform = begins(&world).expect("its first process is gone");
+    assert!(matches!(world.propose(&reform), MetaOutcome::Replicas(ids) if ids.len() == 3));
+    assert_eq!(begins(&world), None);
 }
 
 #[test]

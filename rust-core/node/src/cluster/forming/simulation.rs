@@ -72,7 +72,8 @@ impl World {
     fn number(&mut self) -> u128 {
         self.numbers += 1;
         // Incarnations must not happen to come in the order of their births.
-        self.numbers.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
+        self.numbers
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
     }
 
     /// Starts a process at an address, or starts it again; a durable one finds its log.
@@ -267,7 +268,9 @@ impl World {
                     self.act(index, action);
                 }
             }
-            Message::Refused(ballot, refusal) => self.processes[index].forming.refused(ballot, refusal.promised),
+            Message::Refused(ballot, refusal) => {
+                self.processes[index].forming.refused(ballot, refusal.promised)
+            }
             Message::Append(preparation, from, formed) => self.appended(index, &preparation, from, formed),
             Message::Acknowledged(cluster, address) => self.acknowledged(index, cluster, address),
         }
@@ -281,7 +284,8 @@ impl World {
             Ok(()) => Message::Accepted(own, ballot),
             Err(refusal) => Message::Refused(ballot, refusal),
         };
-        let asked_by = |process: &Process| process.forming.describe().founder.incarnation == ballot.coordinator;
+        let asked_by =
+            |process: &Process| process.forming.describe().founder.incarnation == ballot.coordinator;
         if let Some(coordinator) = self.processes.iter().position(asked_by) {
             self.send(To::Process(coordinator), answer);
         }
@@ -291,7 +295,12 @@ impl World {
         let process = &self.processes[index];
         let own = process.forming.describe().founder;
         let takes_part = process.forming.cluster() == Some(preparation.cluster);
-        if !takes_part || !preparation.voters().iter().any(|founder| founder.is_same_replica(&own)) {
+        if !takes_part
+            || !preparation
+                .voters()
+                .iter()
+                .any(|founder| founder.is_same_replica(&own))
+        {
             return;
         }
         self.append(index, preparation);

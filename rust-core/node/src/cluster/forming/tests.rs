@@ -200,7 +200,10 @@ fn what_began_at_one_node_alone_keeps_nobody_from_forming() {
         world.lose(0);
     }
     world.start(0);
-    assert!(matches!(world.process(1).map(|it| it.forming.standing()), Some(Standing::Started(_))));
+    assert!(matches!(
+        world.process(1).map(|it| it.forming.standing()),
+        Some(Standing::Started(_))
+    ));
     world.settle(ENOUGH);
     assert!(world.common().is_some());
     assert_eq!(world.committed.len(), 1);

@@ -14,7 +14,7 @@ use crate::server::many::{of_items, reply_too_large, room_for, survey};
 
 /// An item whose answer is known, or is on its way.
 enum Item<'a> {
-    Known(Result<Answer, Away>),
+    Known(Box<Result<Answer, Away>>),
     Coming(&'a [u8], Proposed<Outcome>, Option<Coming>),
 }
 
@@ -37,17 +37,17 @@ impl Here<'_> {
         let mut sequence = asked.header.sequence;
         while let Some((item, key, value)) = reader.next::<RequestHeader>()? {
             match operation_of(&item) {
-                Err(error) => coming.push(Item::Known(Err(error.into()))),
+                Err(error) => coming.push(Item::Known(Box::new(Err(error.into())))),
                 Ok(operation @ (Operation::Get | Operation::Exists)) => {
                     self.settle(&mut coming, &mut answers).await?;
                     self.group.raft().read_barrier(self.mode()).await?;
                     let got = self.get(&machine, &store, operation, &item, key).await;
-                    coming.push(Item::Known(got));
+                    coming.push(Item::Known(Box::new(got)));
                 }
                 Ok(operation) => {
                     let ready = self.prepare(&machine, &store, operation, &item, sequence, key, value);
                     coming.push(match ready {
-                        Err(away) => Item::Known(Err(away)),
+                        Err(away) => Item::Known(Box::new(Err(away))),
                         Ok(Ready { commands, coming }) => {
                             let proposed = self.group.raft().propose_all(commands)?;
                             Item::Coming(key, proposed, coming)
@@ -67,7 +67,7 @@ impl Here<'_> {
     async fn settle(&self, coming: &mut Vec<Item<'_>>, answers: &mut Vec<Answer>) -> Result<(), Away> {
         for item in coming.drain(..) {
             let result = match item {
-                Item::Known(result) => result,
+                Item::Known(result) => *result,
                 Item::Coming(key, proposed, coming) => {
                     let outcome = proposed.await;
                     drop(coming);

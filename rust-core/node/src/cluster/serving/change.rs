@@ -105,7 +105,11 @@ impl Here<'_> {
             )
         })?;
         if machine.session(session).is_none() && !self.asked.header.has(flags::RETRY) {
-            commands.push(Command::Group(GroupCommand::OpenSession { session }).encode().into());
+            commands.push(
+                Command::Group(GroupCommand::OpenSession { session })
+                    .encode()
+                    .into(),
+            );
         }
         Ok(Some(SessionTag {
             session,
@@ -137,7 +141,12 @@ impl Here<'_> {
             let mut victims: SmallVec<[EntryRef; 8]> = SmallVec::new();
             machine.victims(store, over, &mut victims);
             if !victims.is_empty() {
-                coming.goes(victims.iter().map(|victim| store.charge_of(victim.key().len(), victim.value().len())).sum());
+                coming.goes(
+                    victims
+                        .iter()
+                        .map(|victim| store.charge_of(victim.key().len(), victim.value().len()))
+                        .sum(),
+                );
                 let evict = Command::InStore {
                     store: store.id(),
                     slot: Slot(0),
@@ -183,7 +192,12 @@ impl Here<'_> {
             }
         }
         let number = i64::try_from(removed).unwrap_or(i64::MAX);
-        Ok(ReplyHeader { number, version, ..ReplyHeader::default() }.into())
+        Ok(ReplyHeader {
+            number,
+            version,
+            ..ReplyHeader::default()
+        }
+        .into())
     }
 
     fn clear_step(&self, range: KeyRange<'_>, through: i64, slot: Slot) -> Bytes {

@@ -13,7 +13,7 @@ use holdfast_state::{
 
 use super::{Away, Here};
 use crate::server::answer::{Answer, describe, read_mode};
-use crate::server::many::{of_items, page_limit, reply_too_large, room_for, survey, PAGE_BYTES};
+use crate::server::many::{PAGE_BYTES, of_items, page_limit, reply_too_large, room_for, survey};
 
 /// Entries that one `Expire` removes at most.
 const STEP: u32 = 1_024;
@@ -26,7 +26,8 @@ impl Here<'_> {
         match asked.operation {
             Operation::Get | Operation::Exists => {
                 let (key, _) = asked.header.key_and_value(&asked.payload)?;
-                self.get(&machine, &store, asked.operation, &asked.header, key).await
+                self.get(&machine, &store, asked.operation, &asked.header, key)
+                    .await
             }
             Operation::GetMany => self.get_many(&machine, &store).await,
             Operation::Count => {
@@ -34,12 +35,20 @@ impl Here<'_> {
                 let (key, end) = asked.header.key_and_value(&asked.payload)?;
                 let count = store.count(self.group.raft().now(), &asked.header.range(key, end));
                 let number = i64::try_from(count).unwrap_or(i64::MAX);
-                Ok(ReplyHeader { number, ..ReplyHeader::default() }.into())
+                Ok(ReplyHeader {
+                    number,
+                    ..ReplyHeader::default()
+                }
+                .into())
             }
             Operation::Stats => {
                 let budget = store.budget();
                 let stats = Some(StoreStats::new(&store.stats(), budget));
-                Ok(ReplyHeader { stats, ..ReplyHeader::default() }.into())
+                Ok(ReplyHeader {
+                    stats,
+                    ..ReplyHeader::default()
+                }
+                .into())
             }
             _ => {
                 self.expire_due(&machine, &store).await?;
@@ -62,9 +71,14 @@ impl Here<'_> {
         let place = store.place(key);
         let raft = self.group.raft();
         loop {
-            let read = machine.get(store, || raft.now(), place, key, slide, |entry: EntryView<'_>| {
-                (describe(&entry), with_value.then(|| entry.share()))
-            });
+            let read = machine.get(
+                store,
+                || raft.now(),
+                place,
+                key,
+                slide,
+                |entry: EntryView<'_>| (describe(&entry), with_value.then(|| entry.share())),
+            );
             match read.map_err(Error::from)? {
                 Read::Hit(found) => return Ok(found.into()),
                 Read::Miss => return Ok(ReplyHeader::default().into()),
@@ -86,7 +100,9 @@ impl Here<'_> {
             return Ok(());
         }
         let work = machine.due(now, STEP as usize);
-        let commands = work.iter().flat_map(|work| crate::cluster::duties::commands_of(work, now));
+        let commands = work
+            .iter()
+            .flat_map(|work| crate::cluster::duties::commands_of(work, now));
         let commands: Vec<Bytes> = commands.collect();
         if commands.is_empty() {
             return Ok(());
@@ -104,7 +120,10 @@ impl Here<'_> {
                 store: store.id(),
                 slot: Slot(0),
                 session: None,
-                change: Change::Expire { up_to: now, limit: STEP },
+                change: Change::Expire {
+                    up_to: now,
+                    limit: STEP,
+                },
             };
             command.encode().into()
         })
@@ -160,12 +179,19 @@ impl Here<'_> {
         let mut slot = slots.next();
         if !header.cursor.is_empty() {
             let cursor = ScanCursor::decode(&header.cursor).filter(|cursor| cursor.class == class);
-            let cursor = cursor
-                .ok_or_else(|| Error::new(Code::InvalidCursor, "the cursor is not one of a scan of this store"))?;
+            let cursor = cursor.ok_or_else(|| {
+                Error::new(
+                    Code::InvalidCursor,
+                    "the cursor is not one of a scan of this store",
+                )
+            })?;
             while slot.is_some_and(|slot| is_cache && slot != cursor.slot) {
                 slot = slots.next();
             }
-            after = cursor.after.map(|(hash, key)| ScanPosition { hash, key: key[..].into() });
+            after = cursor.after.map(|(hash, key)| ScanPosition {
+                hash,
+                key: key[..].into(),
+            });
         }
         let mut reply = Vec::new();
         let (mut items, mut bytes) = (0, PAGE_BYTES);
