@@ -16,6 +16,8 @@ use tempfile::TempDir;
 
 #[path = "groups/list.rs"]
 mod list;
+#[path = "durable/full.rs"]
+mod full;
 #[path = "durable/three.rs"]
 mod three;
 

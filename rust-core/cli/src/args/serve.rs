@@ -48,7 +48,8 @@ pub(crate) fn serve_settings() -> impl Iterator<Item = &'static Setting> {
 }
 
 pub(crate) fn is_serve_setting(setting: &Setting) -> bool {
-    matches!(setting.scope, Scope::Server | Scope::Node)
+    // `data` is for a node inside a process.
+    (matches!(setting.scope, Scope::Server | Scope::Node) && setting.name != "data")
         || matches!(setting.name, "token" | "tls-certificate" | "tls-key")
 }
 

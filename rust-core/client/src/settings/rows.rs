@@ -59,6 +59,13 @@ pub const TABLE: &[Setting] = &[
         "What the node may use for all its stores.",
     ),
     row(
+        "data",
+        Scope::Node,
+        Kind::Path,
+        DefaultValue::Computed("none: everything is in memory"),
+        "Directory that coordination stores are kept in: a change is answered when it is on disk. Cache stores stay in memory.",
+    ),
+    row(
         "class",
         Scope::Store,
         Kind::Enum(&["coordination", "cache"]),
