@@ -20,6 +20,7 @@ mod status;
 mod time_source;
 mod timing;
 mod types;
+mod under_way;
 mod watcher;
 
 #[cfg(feature = "disk")]

@@ -25,6 +25,7 @@ use super::reads::{BoundedReads, ReadMode, SleepGuard};
 use super::status::{GroupStatus, ReplicaProgress};
 use super::timing::ClusterTiming;
 use super::types::{RaftId, Types};
+use super::under_way::UnderWay;
 use super::{log_keeper, watcher};
 use holdfast_state::{GroupId, ReplicaId};
 
@@ -45,6 +46,7 @@ pub(crate) struct Core<M: GroupMachine> {
     pub(crate) peers: Peers,
     pub(crate) timing: ClusterTiming,
     pub(crate) clock: Arc<LeaderClock>,
+    under_way: Arc<UnderWay>,
     pub(crate) status: watch::Receiver<GroupStatus>,
     pub(crate) progress: watch::Receiver<u64>,
     pub(crate) sleep: SleepGuard,
@@ -122,9 +124,11 @@ impl<M: GroupMachine> RaftGroup<M> {
             Arc::clone(&clock),
             status_sender,
         );
+        let under_way = Arc::new(UnderWay::default());
         let (proposer, queue) = Proposer::new(
             raft.clone(),
             Arc::clone(&clock),
+            Arc::clone(&under_way),
             status.clone(),
             options.duties.clone(),
             options.limits.waiting_bytes,
@@ -149,6 +153,7 @@ impl<M: GroupMachine> RaftGroup<M> {
             peers: options.peers.clone(),
             timing: options.timing,
             clock,
+            under_way,
             status,
             progress,
             sleep: SleepGuard::default(),
@@ -207,13 +212,14 @@ impl<M: GroupMachine> RaftGroup<M> {
         self.0.read_barrier(mode).await
     }
 
-    /// The cluster clock: a leader's present moment, elsewhere the last stamp applied.
+    /// The cluster clock: a leader's present moment, elsewhere the last stamp applied. It waits for entries that are
+    /// stamped and not yet applied: what is due by it is due for all that is applied later.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0
-            .clock
-            .now()
-            .map_or_else(|| self.0.machine.applied_at(), |(_, now)| now)
+            .under_way
+            .now(&self.0.clock)
+            .unwrap_or_else(|| self.0.machine.applied_at())
     }
 
     /// Whether this replica leads and takes proposals.

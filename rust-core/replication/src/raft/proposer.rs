@@ -19,6 +19,7 @@ use super::leader_clock::LeaderClock;
 use super::machine::GroupMachine;
 use super::status::{GroupStatus, Role};
 use super::types::{Deliver, EntryBytes, LeaderId, Types};
+use super::under_way::{Stamped, UnderWay};
 
 /// Bytes of commands in one entry, unless one command alone is bigger.
 const ENTRY_BYTES: u64 = 1024 * 1024;
@@ -103,6 +104,7 @@ pub(crate) struct Proposer<M: GroupMachine> {
     waiting: Arc<AtomicU64>,
     raft: openraft::Raft<Types, Adapter<M>>,
     clock: Arc<LeaderClock>,
+    under_way: Arc<UnderWay>,
     status: watch::Receiver<GroupStatus>,
     duties: Option<Arc<dyn LeaderDuties<M>>>,
     slots: Arc<Semaphore>,
@@ -114,6 +116,7 @@ impl<M: GroupMachine> Proposer<M> {
     pub(crate) fn new(
         raft: openraft::Raft<Types, Adapter<M>>,
         clock: Arc<LeaderClock>,
+        under_way: Arc<UnderWay>,
         status: watch::Receiver<GroupStatus>,
         duties: Option<Arc<dyn LeaderDuties<M>>>,
         limit: u64,
@@ -131,6 +134,7 @@ impl<M: GroupMachine> Proposer<M> {
             waiting,
             raft,
             clock,
+            under_way,
             status,
             duties,
             slots: Arc::new(Semaphore::new(ENTRIES_AT_ONCE)),
@@ -154,7 +158,7 @@ impl<M: GroupMachine> Proposer<M> {
             };
             let proposals = self.gather(first);
             match self.leadership().await {
-                Ok((leader, at)) => self.propose(leader, at, proposals, slot).await,
+                Ok(leadership) => self.propose(leadership, proposals, slot).await,
                 Err(error) => Batch::new(proposals, &self.waiting).fail(&error),
             }
         }
@@ -175,10 +179,10 @@ impl<M: GroupMachine> Proposer<M> {
         proposals
     }
 
-    /// The leadership to propose under; waits while this replica has just won it.
-    async fn leadership(&mut self) -> Result<(LeaderId, Timestamp), ProposeError> {
+    /// The leadership to propose under, and the next entry's stamp; waits while this replica has just won it.
+    async fn leadership(&mut self) -> Result<(LeaderId, Timestamp, Stamped), ProposeError> {
         loop {
-            if let Some(leadership) = self.clock.now() {
+            if let Some(leadership) = self.under_way.stamp(&self.clock) {
                 return Ok(leadership);
             }
             let status = self.status.borrow_and_update().clone();
@@ -199,8 +203,7 @@ impl<M: GroupMachine> Proposer<M> {
 
     async fn propose(
         &mut self,
-        leader: LeaderId,
-        at: Timestamp,
+        (leader, at, stamped): (LeaderId, Timestamp, Stamped),
         proposals: Vec<Proposal<M::Outcome>>,
         slot: OwnedSemaphorePermit,
     ) {
@@ -235,6 +238,7 @@ impl<M: GroupMachine> Proposer<M> {
         let duties = self.duties.clone();
         let settle = Deliver::new(move |result: ClientWriteResult<Types>| {
             let _slot = slot;
+            drop(stamped);
             match result {
                 Ok(response) => batch.settle(response.data.0, ahead, duties.as_deref()),
                 Err(error) => batch.fail(&propose_error(error)),
