@@ -25,8 +25,8 @@ use crate::submap::SubMap;
 
 /// A piece is at least this long, but for the last; a big value makes one longer.
 const PIECE: usize = 128 * 1024;
-/// Entries looked at under one hold of a lock.
-pub(crate) const LOOKS: usize = 256;
+/// Entries looked at under one hold of a lock: so few that a change which waits seldom goes to sleep over it.
+pub(crate) const LOOKS: usize = 64;
 
 /// The view was given up: its machine has newer ones, as many as it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

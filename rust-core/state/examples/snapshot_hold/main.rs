@@ -31,6 +31,7 @@ fn main() {
         let mut load = Load::new(class, entries, value_bytes, sessions);
         println!("{class:?}, {} MB of state", memory::live() >> 20);
         alone(&mut load);
+        beside(&mut load);
         whole(&load);
         for _ in 0..3 {
             view(&mut load);
@@ -43,6 +44,23 @@ fn main() {
 fn alone(load: &mut Load) {
     let applied = Applied::until(load, |begun, _| begun.elapsed() >= Duration::from_secs(2));
     println!("  no snapshot   {applied}");
+}
+
+/// Apply beside a thread that only keeps a core and the memory busy.
+fn beside(load: &mut Load) {
+    let over = AtomicBool::new(false);
+    let applied = thread::scope(|scope| {
+        scope.spawn(|| {
+            let (from, mut to) = (vec![1_u8; 64 << 20], vec![0_u8; 64 << 20]);
+            while !over.load(Ordering::Relaxed) {
+                to.copy_from_slice(std::hint::black_box(&from));
+            }
+        });
+        let applied = Applied::until(load, |begun, _| begun.elapsed() >= Duration::from_secs(1));
+        over.store(true, Ordering::Relaxed);
+        applied
+    });
+    println!("  busy thread   {applied}");
 }
 
 /// A snapshot in one buffer, between two entries.
@@ -61,6 +79,11 @@ fn whole(load: &Load) {
 
 /// A view, written by another thread while apply goes on.
 fn view(load: &mut Load) {
+    // The allocator has settled what the one before has freed.
+    (0..20_000).for_each(|_| {
+        load.apply();
+    });
+    let durations = Vec::with_capacity(DURATIONS);
     memory::forget_peak();
     let before = memory::live();
     let begun = Instant::now();
@@ -76,7 +99,7 @@ fn view(load: &mut Load) {
             written.store(true, Ordering::Relaxed);
             (bytes, took)
         });
-        let applied = Applied::until(load, |_, machine| {
+        let applied = Applied::into(durations, load, |_, machine| {
             most_held = machine.view_bytes().max(most_held);
             written.load(Ordering::Relaxed)
         });
@@ -113,6 +136,9 @@ fn restored(load: &Load) {
     drop(machine);
 }
 
+/// Room for as many measurements as a run makes.
+const DURATIONS: usize = 4_000_000;
+
 /// How long single entries took to apply.
 struct Applied {
     count: usize,
@@ -122,9 +148,16 @@ struct Applied {
 }
 
 impl Applied {
-    fn until(load: &mut Load, mut is_over: impl FnMut(Instant, &Arc<Machine>) -> bool) -> Applied {
+    fn until(load: &mut Load, is_over: impl FnMut(Instant, &Arc<Machine>) -> bool) -> Applied {
+        Applied::into(Vec::with_capacity(DURATIONS), load, is_over)
+    }
+
+    fn into(
+        mut all: Vec<Duration>,
+        load: &mut Load,
+        mut is_over: impl FnMut(Instant, &Arc<Machine>) -> bool,
+    ) -> Applied {
         let begun = Instant::now();
-        let mut all = Vec::with_capacity(4_000_000);
         while !is_over(begun, &load.machine) {
             all.push(load.apply());
         }

@@ -14,7 +14,7 @@ use crate::settings::Revision;
 use crate::view::OpenView;
 
 /// Bytes of keys and values after which a hold in key order ends.
-const BYTES: u64 = 128 * 1024;
+const BYTES: u64 = 32 * 1024;
 /// Saved entries that lie together: no growth of theirs ever copies many.
 const BLOCK: usize = 1024;
 
