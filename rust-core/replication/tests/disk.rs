@@ -14,10 +14,10 @@ use holdfast_replication::raft::{
 use holdfast_state::{GroupId, NodeId, ReplicaId};
 use tempfile::TempDir;
 
-#[path = "groups/list.rs"]
-mod list;
 #[path = "durable/full.rs"]
 mod full;
+#[path = "groups/list.rs"]
+mod list;
 #[path = "durable/three.rs"]
 mod three;
 

@@ -56,7 +56,12 @@ impl Cluster {
     ///
     /// # Errors
     /// What went wrong, with the last lines of the node's log.
-    pub async fn start(count: u32, binary: &Path, logs: &Path, recorder: Recorder) -> Result<Cluster, String> {
+    pub async fn start(
+        count: u32,
+        binary: &Path,
+        logs: &Path,
+        recorder: Recorder,
+    ) -> Result<Cluster, String> {
         let local = || SocketAddr::from(([127, 0, 0, 1], free_port()));
         let addresses: Vec<SocketAddr> = (0..count).map(|_| local()).collect();
         let network = Network::start(&addresses)

@@ -9,8 +9,7 @@ use tempfile::TempDir;
 use crate::{Alone, WAIT};
 
 /// The limit is in blocks of 512 bytes.
-const SCRIPT: &str =
-    "trap '' XFSZ; ulimit -f 256; exec \"$0\" --exact full::writes_until_there_is_no_room --ignored --nocapture";
+const SCRIPT: &str = "trap '' XFSZ; ulimit -f 256; exec \"$0\" --exact full::writes_until_there_is_no_room --ignored --nocapture";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg(target_os = "linux")]
@@ -23,7 +22,11 @@ async fn a_replica_without_room_on_its_disk_stops_and_keeps_what_it_acknowledged
         .output()
         .unwrap();
     let output = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(done.status.success(), "{output}\n{}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{output}\n{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     let acknowledged: usize = output
         .lines()
         .find_map(|line| line.strip_prefix("acknowledged "))
@@ -31,7 +34,9 @@ async fn a_replica_without_room_on_its_disk_stops_and_keeps_what_it_acknowledged
         .parse()
         .unwrap();
     assert!(acknowledged > 0);
-    let node = Alone::start(directory.path(), GroupLimits::default()).await.unwrap();
+    let node = Alone::start(directory.path(), GroupLimits::default())
+        .await
+        .unwrap();
     node.leads().await;
     let applied = node.group.machine().applied();
     let wanted: Vec<String> = (0..applied.len()).map(command).collect();

@@ -86,15 +86,18 @@ impl Transport for LocalTransport {
         let (from, to) = (self.address.clone(), address.to_owned());
         let cluster = self.own.upgrade().and_then(|own| own.cluster());
         let asked = async move {
+            // Lost, not late.
             if !network.passes(&from, &to) {
-                tokio::time::sleep(patience * 2).await;
+                tokio::time::sleep(patience).await;
+                return Err(PeerError::TimedOut);
             }
             let Some(registry) = network.registry(&to) else {
                 return Err(PeerError::Unreachable(format!("no node at {to}")));
             };
             let answer = registry.handle(cluster, envelope).await;
             if !network.passes(&to, &from) {
-                tokio::time::sleep(patience * 2).await;
+                tokio::time::sleep(patience).await;
+                return Err(PeerError::TimedOut);
             }
             Ok(answer)
         };
