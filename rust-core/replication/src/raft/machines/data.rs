@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
-use holdfast_state::{EventSink, LogEntry, Machine, MachineConfig, NoEvents, Outcome, Timestamp};
+use holdfast_state::{
+    EventSink, LogEntry, Machine, MachineConfig, NoEvents, Outcome, SnapshotReader, Timestamp,
+};
 use parking_lot::Mutex;
 
 use crate::raft::machine::{GroupMachine, MachineError, SnapshotView};
@@ -70,11 +72,18 @@ impl GroupMachine for DataMachine {
     }
 
     fn snapshot(&self) -> Result<SnapshotView, MachineError> {
-        Ok(SnapshotView::whole(Bytes::from(self.machine.load().snapshot())))
+        let view = self.machine.load().snapshot_view();
+        Ok(SnapshotView::new(
+            view.map(|piece| piece.map(Bytes::from).map_err(MachineError::new)),
+        ))
     }
 
     fn restore(&self, snapshot: &[Bytes]) -> Result<(), MachineError> {
-        let machine = Machine::restore(&joined(snapshot), self.config).map_err(MachineError::new)?;
+        let mut reader = SnapshotReader::new(self.config);
+        for piece in snapshot {
+            reader.read(piece).map_err(MachineError::new)?;
+        }
+        let machine = reader.finish().map_err(MachineError::new)?;
         self.machine.store(Arc::new(machine));
         Ok(())
     }

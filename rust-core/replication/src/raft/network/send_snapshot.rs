@@ -1,6 +1,7 @@
 //! Sends a snapshot to one replica, piece by piece.
 
 use bytes::Bytes;
+#[cfg(feature = "disk")]
 use openraft::StorageError;
 use openraft::errors::{NetworkError, RPCError, StreamingError};
 
@@ -74,6 +75,11 @@ impl SnapshotSender<'_> {
         });
         match read.await {
             Ok((source, Ok((bytes, last)))) => Ok((source, bytes, last)),
+            // Given up for newer views: this replica's storage is well, and another one can be made.
+            Ok((SnapshotSource::View { .. }, Err(error))) => Err(StreamingError::Network(
+                NetworkError::from_string(error.to_string()),
+            )),
+            #[cfg(feature = "disk")]
             Ok((_, Err(error))) => Err(StreamingError::StorageError(StorageError::from_io_error(
                 openraft::ErrorSubject::Snapshot(None),
                 openraft::ErrorVerb::Read,
