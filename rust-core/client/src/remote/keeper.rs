@@ -6,29 +6,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::client::ClientShared;
-use super::link;
 use super::registry::Shared;
-use super::sink::{Completed, StateChange};
+use super::sink::Completed;
 
 /// Runs until the connection's last client is gone and everything is delivered.
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut sleep = pin!(sleep_until(Instant::now() + FAR));
-    // The tasks of connections beside the first.
-    let mut links = JoinSet::new();
     loop {
-        let Looked {
-            wakes,
-            stop,
-            new_links,
-        } = look(&shared);
-        for link in new_links {
-            let shared = Arc::clone(&shared);
-            links.spawn(async move { link::run(&shared, link).await });
-        }
+        let (wakes, stop) = look(&shared);
         shared.deliver();
         if stop {
             return;
@@ -39,7 +27,6 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         tokio::select! {
             biased;
-            Some(Err(failed)) = links.join_next(), if !links.is_empty() => resume_unwind(failed.into_panic()),
             () = shared.keeper.notified() => {}
             () = sleep.as_mut() => {}
         }
@@ -49,40 +36,25 @@ pub(super) async fn run(shared: Arc<Shared>) {
 /// Nothing waits so long.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
-/// What is to do next.
-struct Looked {
-    /// When to look again.
-    wakes: Option<Instant>,
-    /// That was the last time.
-    stop: bool,
-    new_links: Vec<usize>,
-}
-
-/// Ends what is too late and asks for what is to be known.
-fn look(shared: &Shared) -> Looked {
+/// Ends what is too late; when to look again, and whether that was the last time.
+fn look(shared: &Shared) -> (Option<Instant>, bool) {
     let now = Instant::now();
     let mut core = shared.core.lock();
     core.expire(now, &shared.options);
-    core.refresh_map(now);
     core.dispatch_held(now);
-    for link in 0..core.links.len() {
-        core.dispatch_large(link, now);
-    }
-    let due = core.map_due();
-    core.keeper_needed = false;
-    core.keeper_wakes = match (core.earliest, due) {
-        (Some(earliest), Some(due)) => Some(earliest.min(due)),
-        (earliest, due) => earliest.or(due),
+    core.dispatch_large(now);
+    core.keeper_wakes = core.earliest;
+    let waker = if core.outbox.is_empty() {
+        None
+    } else {
+        core.wake_link()
     };
-    let wakers = core.wakers();
-    let looked = Looked {
-        wakes: core.keeper_wakes,
-        stop: core.stop,
-        new_links: std::mem::take(&mut core.new_links),
-    };
+    let result = (core.earliest, core.stop);
     drop(core);
-    wakers.wake();
-    looked
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+    result
 }
 
 impl Shared {
@@ -101,7 +73,9 @@ impl Shared {
             if events.is_empty() && finished.is_empty() && closing.is_empty() {
                 break;
             }
-            panicked = tell(events).or(panicked);
+            for (client, event) in events {
+                panicked = guarded(|| client.sink.state_changed(&event)).or(panicked);
+            }
             for (client, mut batch) in by_client(finished) {
                 panicked = guarded(|| client.sink.completed(&mut batch)).or(panicked);
             }
@@ -113,20 +87,6 @@ impl Shared {
             resume_unwind(panic);
         }
     }
-
-    /// Delivers events alone, and gives the panic of a sink. On the I/O thread only.
-    pub(super) fn tell(&self) -> Option<Box<dyn Any + Send>> {
-        let events = std::mem::take(&mut self.core.lock().events);
-        tell(events)
-    }
-}
-
-fn tell(events: Vec<(Arc<ClientShared>, StateChange)>) -> Option<Box<dyn Any + Send>> {
-    let mut panicked = None;
-    for (client, event) in events {
-        panicked = guarded(|| client.sink.state_changed(&event)).or(panicked);
-    }
-    panicked
 }
 
 /// Calls a sink; its panic is for the caller to pass on, once the others have theirs.

@@ -36,7 +36,10 @@ impl From<FrameError> for Failure {
 /// The node's error as a client gets it.
 #[cold]
 pub(crate) fn node_error(failed: NodeError) -> Error {
-    Error::from(failed)
+    match failed {
+        NodeError::State(refused) => Error::from(refused),
+        NodeError::Group(_) | NodeError::Unexpected(_) => Error::new(Code::Internal, failed.to_string()),
+    }
 }
 
 /// The node's error about a store: a defect names it.

@@ -40,7 +40,8 @@ pub(in crate::remote) struct Failed {
 }
 
 /// Tries every address that the endpoint's host has.
-pub(super) async fn endpoint(shared: &Arc<Shared>, endpoint: &Endpoint) -> Result<Connection, Failed> {
+pub(super) async fn endpoint(shared: &Arc<Shared>, index: usize) -> Result<Connection, Failed> {
+    let endpoint = &shared.options.endpoints[index];
     let attempt = shared.options.timing.attempt.min(shared.options.connect_timeout);
     let resolving = lookup_host((endpoint.host.as_str(), endpoint.port));
     let addresses = match timeout(attempt, resolving).await {
