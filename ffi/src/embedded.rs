@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Weak};
 
 use holdfast_client::embedded::{
@@ -11,6 +12,7 @@ use holdfast_client::settings::{Clock, NodeSettings, StoreSettings};
 use holdfast_node::clock::{ClusterClock, ManualClock, SystemClock};
 use holdfast_node::memory::MemoryFacts;
 use holdfast_node::{Node, NodeError, NodeOptions, NodeStore, ScanError};
+use holdfast_proto::Outcome::NotApplied;
 use holdfast_proto::{Code, Error};
 use holdfast_state::{Change, EntryView, KeyRange, Outcome, Revision, StoreClass, StoreStats, Timestamp};
 use parking_lot::Mutex;
@@ -37,33 +39,46 @@ static NODES: LazyLock<Mutex<Nodes>> = LazyLock::new(Mutex::default);
 struct Embedded {
     node: Node,
     clock: Clock,
+    /// Where its coordination stores are kept, as it was given.
+    data: Option<String>,
     /// Memory that the process can hope for, in bytes.
     available: u64,
     shared: bool,
 }
 
 impl Embedded {
-    fn start(settings: &NodeSettings) -> Arc<Self> {
+    fn start(settings: &NodeSettings) -> Result<Arc<Self>, Error> {
         let available = MemoryFacts::read().limit();
         let name = settings.node.clone().unwrap_or_else(|| SHARED.to_owned());
         let clock: Arc<dyn ClusterClock> = match settings.clock_or_default() {
             Clock::System => Arc::new(SystemClock::start()),
             Clock::Manual => Arc::new(ManualClock::default()),
         };
-        let node = Node::start(NodeOptions {
+        let options = NodeOptions {
             clock,
             memory_limit: settings.memory_limit_or_default(available),
             // The standard library's own source of unpredictable keys.
             seed: RandomState::new().hash_one(&name),
             log: log::Source::new(format!("node {name}")),
             name,
-        });
-        Arc::new(Self {
+        };
+        let node = match &settings.data {
+            None => Node::start(options),
+            Some(path) => Node::open(options, Path::new(path)).map_err(|error| {
+                Error::new(
+                    Code::StorageFailed,
+                    format!("the data directory '{path}' cannot be used: {error}"),
+                )
+                .with_outcome(NotApplied)
+            })?,
+        };
+        Ok(Arc::new(Self {
             node,
             clock: settings.clock_or_default(),
+            data: settings.data.clone(),
             available,
             shared: settings.node.is_none(),
-        })
+        }))
     }
 }
 
@@ -75,10 +90,10 @@ impl EmbeddedHost for Host {
             Some(name) => nodes.isolated.get(name).and_then(Weak::upgrade),
         };
         if let Some(node) = running {
-            settings.check_against(node.clock, node.node.memory_limit())?;
+            settings.check_against(node.clock, node.node.memory_limit(), node.data.as_deref())?;
             return Ok(node);
         }
-        let node = Embedded::start(settings);
+        let node = Embedded::start(settings)?;
         match &settings.node {
             None => nodes.shared = Some(Arc::clone(&node)),
             Some(name) => {
@@ -210,8 +225,5 @@ impl EmbeddedStore for EmbeddedStoreView {
 /// The node's error as every caller gets it.
 #[cold]
 fn error(failed: NodeError) -> Error {
-    match failed {
-        NodeError::State(refused) => Error::from(refused),
-        NodeError::Group(_) | NodeError::Unexpected(_) => Error::new(Code::Internal, failed.to_string()),
-    }
+    Error::from(failed)
 }

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use holdfast_node::clock::{ClusterClock, ManualClock, SystemClock};
+use holdfast_node::cluster::{ClusterOptions, ClusterTiming};
 use holdfast_node::log::LogSink;
 use holdfast_node::server::{ServeError, Server, ServerOptions};
 use holdfast_node::{Node, NodeOptions};
@@ -107,6 +108,7 @@ fn options(effective: &Effective, log: Arc<dyn LogSink>) -> Result<ServerOptions
             "HTTP is not encrypted: listen on 127.0.0.1, turn it off",
         ));
     }
+    options.cluster = cluster(effective);
     let limits = &mut options.limits;
     limits.max_connections = u32::try_from(effective.number("max-connections")).unwrap_or(u32::MAX);
     limits.connection_bytes = effective.number("connection-memory");
@@ -114,6 +116,22 @@ fn options(effective: &Effective, log: Arc<dyn LogSink>) -> Result<ServerOptions
     limits.write_timeout = effective.duration("slow-reader-timeout");
     limits.idle_timeout = effective.duration("idle-timeout");
     Ok(options)
+}
+
+/// What makes the node one of several, if it was told to join any.
+fn cluster(effective: &Effective) -> Option<ClusterOptions> {
+    let join = effective.addresses("join");
+    if join.is_empty() {
+        return None;
+    }
+    let advertise = effective.addresses("advertise").pop();
+    Some(ClusterOptions {
+        join,
+        advertise: advertise.unwrap_or_else(|| effective.text("listen").to_owned()),
+        zone: effective.get("zone").unwrap_or_default().to_owned(),
+        secret: effective.get("cluster-secret").unwrap_or_default().to_owned(),
+        timing: ClusterTiming::named(effective.text("cluster-timing")).unwrap_or_default(),
+    })
 }
 
 /// Why the server does not start, as an exit code.

@@ -19,6 +19,13 @@ pub trait ClusterClock: Send + Sync {
     fn moves_by_itself(&self) -> bool;
 }
 
+/// A clock that goes on where an earlier run of the node ended.
+#[cfg(feature = "durable")]
+pub(crate) struct ContinuedClock {
+    pub(crate) from: Timestamp,
+    pub(crate) clock: std::sync::Arc<dyn ClusterClock>,
+}
+
 /// The machine's own time.
 pub struct SystemClock {
     started: Elapsed,
@@ -74,6 +81,21 @@ impl ClusterClock for ManualClock {
 
     fn moves_by_itself(&self) -> bool {
         false
+    }
+}
+
+#[cfg(feature = "durable")]
+impl ClusterClock for ContinuedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.from.0.saturating_add(self.clock.now().0).min(END_OF_TIME))
+    }
+
+    fn advance(&self, by_ms: u64) -> Option<Timestamp> {
+        self.clock.advance(by_ms).map(|_| self.now())
+    }
+
+    fn moves_by_itself(&self) -> bool {
+        self.clock.moves_by_itself()
     }
 }
 

@@ -53,7 +53,7 @@ impl Identity {
 }
 
 /// The standard library's own source of unpredictable bits: enough to tell starts apart, no secret.
-fn random() -> u128 {
+pub(crate) fn random() -> u128 {
     let half = |part: u8| u128::from(RandomState::new().hash_one(part));
     half(0) << 64 | half(1)
 }

@@ -10,6 +10,8 @@
 //! - nothing here blocks for longer than one bounded step under a lock.
 
 pub mod clock;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod driver;
 mod identity;
 pub mod memory;

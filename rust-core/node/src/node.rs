@@ -1,5 +1,7 @@
 //! A node on its own: groups, stores, clock and driver put together.
 
+mod start;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,13 +9,15 @@ use std::thread;
 use std::time::Duration;
 
 use holdfast_replication::Solo;
+#[cfg(feature = "durable")]
+use holdfast_replication::SoloDirectory;
 use holdfast_state::{
-    Command, DefinedStore, GroupCommand, GroupKind, KeyHash, Machine, MachineConfig, MetaMachine, StoreClass,
-    StoreId, StoreSettings, StoreSettingsGiven, Timestamp,
+    Command, DefinedStore, GroupCommand, KeyHash, MetaMachine, StoreClass, StoreId, StoreSettings,
+    StoreSettingsGiven, Timestamp,
 };
 use parking_lot::Mutex;
 
-use crate::clock::{ClusterClock, first_revision};
+use crate::clock::ClusterClock;
 use crate::driver::{Alarm, BREATH, ROUND, Woken};
 use crate::identity::Identity;
 use crate::log::{Level, LogSink};
@@ -21,13 +25,15 @@ use crate::room::MemoryUse;
 use crate::session::NodeSession;
 use crate::store::{Driven, NodeError, NodeStore};
 
-const COORDINATION_GROUPS: u16 = 4;
-const CACHE_GROUPS: u16 = 8;
+pub(crate) const COORDINATION_GROUPS: u16 = 4;
+pub(crate) const CACHE_GROUPS: u16 = 8;
 /// Groups of a node, the coordination groups first.
 pub(crate) const GROUPS: usize = (COORDINATION_GROUPS + CACHE_GROUPS) as usize;
 /// The driver looks at all deadlines again after this time at the latest: the alarm is a hint, told
 /// without a lock, and one that went unheard costs memory for so long and nothing else.
 const LOOK_AGAIN_MS: i64 = 60_000;
+/// How often groups with a log look at what reads have kept alive: within the 500 ms that a touch may take.
+const KEEP_MS: i64 = 400;
 
 /// What a node is started with.
 pub struct NodeOptions {
@@ -50,84 +56,40 @@ struct Stores {
 
 struct Inner {
     name: String,
+    #[cfg(feature = "cluster")]
+    seed: u64,
     identity: Identity,
     clock: Arc<dyn ClusterClock>,
     alarm: Arc<Alarm>,
     memory: Arc<MemoryUse>,
     coordination: Vec<Arc<Solo>>,
     cache: Vec<Arc<Solo>>,
+    #[cfg(feature = "durable")]
+    data: Option<SoloDirectory>,
     stores: Mutex<Stores>,
     log: Arc<dyn LogSink>,
     failure_logged: AtomicBool,
 }
 
-/// A running node. Dropping it ends its driver and frees its stores.
+/// A running node. Dropping it ends its driver and frees its stores; with a data directory, that can be opened again when
+/// the drop returns.
 pub struct Node {
     inner: Arc<Inner>,
+    /// Ends before the data directory is given up.
+    driver: Option<thread::JoinHandle<()>>,
 }
 
 impl Node {
-    /// Starts a node.
-    ///
-    /// # Panics
-    /// When the operating system refuses a thread.
-    #[must_use]
-    pub fn start(options: NodeOptions) -> Self {
-        let NodeOptions {
-            name,
-            clock,
-            memory_limit,
-            seed,
-            log,
-        } = options;
-        let identity = Identity::new(first_revision());
-        let revision = identity.first_revision();
-        let groups = |kind, count| {
-            (0..count)
-                .map(|group_index| {
-                    Arc::new(Solo::new(Machine::new(MachineConfig {
-                        kind,
-                        first_revision: revision,
-                        feature_level: holdfast_state::FEATURE_LEVEL,
-                        seed,
-                        touch_interval_ms: 0,
-                        group_index,
-                        group_count: count,
-                    })))
-                })
-                .collect::<Vec<_>>()
-        };
-        let inner = Arc::new(Inner {
-            name,
-            identity,
-            clock,
-            alarm: Arc::new(Alarm::new()),
-            memory: Arc::new(MemoryUse::new(memory_limit)),
-            coordination: groups(GroupKind::Coordination, COORDINATION_GROUPS),
-            cache: groups(GroupKind::Cache, CACHE_GROUPS),
-            stores: Mutex::new(Stores {
-                meta: MetaMachine::new(revision),
-                open: HashMap::new(),
-            }),
-            log,
-            failure_logged: AtomicBool::new(false),
-        });
-        let driven = Arc::clone(&inner);
-        thread::Builder::new()
-            .name("holdfast-driver".to_owned())
-            .spawn(move || driven.drive())
-            .expect("the operating system refuses a thread for the node's driver");
-        inner.log.line(
-            Level::Information,
-            &format!("started, memory limit {memory_limit} bytes"),
-        );
-        Self { inner }
-    }
-
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// Seed of the in-memory tables.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn seed(&self) -> u64 {
+        self.inner.seed
     }
 
     /// What all its stores together may use, in bytes.
@@ -174,6 +136,14 @@ impl Node {
             ("coordination", &self.inner.coordination),
             ("cache", &self.inner.cache),
         ];
+        let storage = self
+            .inner
+            .coordination
+            .iter()
+            .find_map(|group| group.storage_failed());
+        if let Some(failed) = storage {
+            return Some(failed.to_string());
+        }
         kinds.into_iter().find_map(|(kind, groups)| {
             let failed = groups.iter().position(|group| group.has_failed())?;
             Some(format!("{kind} group {failed} has failed: restart the node"))
@@ -231,6 +201,9 @@ impl Node {
         let now = inner.clock.now();
         let define = Command::Group(GroupCommand::DefineStore { id, name, settings });
         for (_, group) in &groups {
+            if group.machine().store(id).is_some() {
+                continue;
+            }
             if let Some(holdfast_state::Outcome::Failed(error)) = group.propose(now, &[define])?.pop() {
                 return Err(error.into());
             }
@@ -266,6 +239,18 @@ impl Node {
                 }
             }
         }
+        for group in self.inner.coordination.iter().filter(|group| group.is_logged()) {
+            loop {
+                match group.keep(now) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(failure) => {
+                        failed = Some(failure);
+                        break;
+                    }
+                }
+            }
+        }
         match failed {
             Some(failure) => Err(failure.into()),
             None => Ok(Some(now)),
@@ -277,6 +262,18 @@ impl Drop for Node {
     fn drop(&mut self) {
         // The driver holds the stores too: it lets go of them, and frees them, on its own thread.
         self.inner.alarm.stop();
+        #[cfg(feature = "durable")]
+        if let Some(data) = &self.inner.data {
+            if let Some(driver) = self.driver.take() {
+                let _ = driver.join();
+            }
+            for group in &self.inner.coordination {
+                group.settle();
+            }
+            data.close();
+        }
+        // Without a directory nobody waits for the driver.
+        drop(self.driver.take());
     }
 }
 
@@ -315,11 +312,14 @@ impl Inner {
         for store in stores.iter() {
             let driven = store.drive(now);
             more |= driven.more;
-            if let Some(failure) = driven.failure
-                && !self.failure_logged.swap(true, Ordering::Relaxed)
-            {
-                self.log
-                    .line(Level::Error, &format!("store {}: {failure}", store.name()));
+            if let Some(failure) = driven.failure {
+                self.log_failure(&format!("store {}: {failure}", store.name()));
+            }
+        }
+        for group in self.coordination.iter().filter(|group| group.is_logged()) {
+            match group.keep(now) {
+                Ok(again) => more |= again,
+                Err(failure) => self.log_failure(&failure.to_string()),
             }
         }
         if more {
@@ -332,12 +332,24 @@ impl Inner {
         self.alarm.wait(|deadline| self.time_until(deadline)) == Woken::Work && self.alarm.pause(ROUND)
     }
 
+    /// The first failure; the others say the same.
+    fn log_failure(&self, failure: &str) {
+        if !self.failure_logged.swap(true, Ordering::Relaxed) {
+            self.log.line(Level::Error, failure);
+        }
+    }
+
     /// How long to wait for a deadline; `None` when the clock does not move by itself.
     fn time_until(&self, deadline: Timestamp) -> Option<Duration> {
         if !self.clock.moves_by_itself() {
             return None;
         }
         let rest = deadline.0.saturating_sub(self.clock.now().0);
-        Some(Duration::from_millis(rest.clamp(0, LOOK_AGAIN_MS).unsigned_abs()))
+        let longest = if self.coordination.iter().any(|group| group.is_logged()) {
+            KEEP_MS
+        } else {
+            LOOK_AGAIN_MS
+        };
+        Some(Duration::from_millis(rest.clamp(0, longest).unsigned_abs()))
     }
 }

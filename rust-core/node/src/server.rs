@@ -20,12 +20,14 @@
 
 mod accept;
 mod admission;
-mod answer;
+pub(crate) mod answer;
 mod batch;
+#[cfg(feature = "cluster")]
+mod clustered;
 mod coming;
 mod connection;
 mod counters;
-mod failure;
+pub(crate) mod failure;
 mod greeting;
 mod grpc;
 mod grpc_stream;
@@ -35,7 +37,7 @@ mod inbound;
 mod jobs;
 mod lateness;
 mod link;
-mod many;
+pub(crate) mod many;
 mod metrics;
 mod options;
 mod outbound;
@@ -48,6 +50,8 @@ mod spare;
 mod stores;
 mod stream;
 mod tls;
+#[cfg(feature = "cluster")]
+mod trusting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -108,6 +112,8 @@ impl Server {
             .as_ref()
             .and_then(|listener| listener.local_addr().ok());
         let shared = Arc::new(Shared::new(node, options));
+        #[cfg(feature = "cluster")]
+        clustered::start(&shared);
         let (streams, waiting) = mpsc::channel(WAITING_STREAMS);
         let mut others = vec![
             tokio::spawn(grpc::serve_grpc(Arc::clone(&shared), waiting)),
@@ -156,6 +162,10 @@ impl Server {
             ..
         } = self;
         shared.log(Level::Information, "stopping");
+        #[cfg(feature = "cluster")]
+        if let Some(cluster) = shared.cluster() {
+            cluster.hand_over().await;
+        }
         shared.begin_stop();
         let _ = accepting.await;
         if tokio::time::timeout(grace, shared.no_sessions()).await.is_err() {
@@ -170,6 +180,10 @@ impl Server {
             let _ = tokio::time::timeout(LAST_WORDS, shared.no_sessions()).await;
         }
         shared.end();
+        #[cfg(feature = "cluster")]
+        if let Some(cluster) = shared.cluster() {
+            cluster.end();
+        }
         for other in others {
             let _ = tokio::time::timeout(LAST_WORDS, other).await;
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use holdfast_proto::{Code, Error, Outcome as WhatBecame};
 use holdfast_replication::{GroupFailed, Solo};
 use holdfast_state::{
     Arrival, Change, Command, EntryView, KeyHash, KeyRange, Outcome, Query, Revision, SessionTag, Slot,
@@ -23,12 +24,31 @@ pub enum NodeError {
     /// The caller's own mistake, or what the state refuses.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A defect of this node: the group it hit is out of service.
+    /// A defect of this node: the group it hit is out of service. Or its log cannot be written: it takes no changes.
     #[error(transparent)]
     Group(#[from] GroupFailed),
     /// The machine answered with something else than what it was asked.
     #[error("the state machine gave an unexpected answer: {0}")]
     Unexpected(String),
+}
+
+impl From<NodeError> for Error {
+    #[cold]
+    fn from(failed: NodeError) -> Error {
+        let message = failed.to_string();
+        match failed {
+            NodeError::State(refused) => Error::from(refused),
+            NodeError::Group(GroupFailed::Storage(storage)) => {
+                let outcome = if storage.is_perhaps_applied() {
+                    WhatBecame::Unknown
+                } else {
+                    WhatBecame::NotApplied
+                };
+                Error::new(Code::StorageFailed, message).with_outcome(outcome)
+            }
+            NodeError::Group(_) | NodeError::Unexpected(_) => Error::new(Code::Internal, message),
+        }
+    }
 }
 
 /// The store's part in one group.
@@ -40,9 +60,13 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// One bounded step of expiring and freeing; true when there is more to do right away.
+    /// One bounded step of expiring and freeing; true when there is more to do right away. Of a group with a log, the node
+    /// does it for all stores together.
     pub(crate) fn drive(&self, now: Timestamp) -> Result<bool, GroupFailed> {
         let mut more = false;
+        if self.group.is_logged() {
+            return Ok(more);
+        }
         if self.store.next_deadline().is_some_and(|due| due <= now) {
             more |= self.group.expire_step(&self.store, now)?;
         }
@@ -221,6 +245,20 @@ impl NodeStore {
         match known.arrive(&tag) {
             Err(refused) => Ok((Outcome::Failed(refused), false)),
             Ok(Arrival::Retry(outcome)) => Ok((outcome, true)),
+            Ok(Arrival::New(arrived)) if share.group.is_logged() => {
+                // Applying the entry looks it up again, and keeps the outcome.
+                drop(arrived);
+                let now = self.clock.now();
+                let _room = match self.make_room(now, share, hash, change) {
+                    Ok(room) => room,
+                    Err(NodeError::State(full)) => return Ok((Outcome::Failed(full), false)),
+                    Err(other) => return Err(other),
+                };
+                let logged = share
+                    .group
+                    .change_logged(&share.store, now, hash.slot, change, Some(tag))?;
+                Ok((logged, false))
+            }
             Ok(Arrival::New(arrived)) => {
                 let outcome = self.change(change)?;
                 arrived.record(hash.slot, self.id, &outcome);
@@ -381,7 +419,7 @@ impl NodeStore {
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         self.shares
             .iter()
-            .filter(|share| !share.group.has_failed())
+            .filter(|share| !share.group.has_failed() && share.group.storage_failed().is_none())
             .filter_map(|share| share.store.next_deadline())
             .min()
     }

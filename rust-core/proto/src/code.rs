@@ -92,6 +92,7 @@ codes! {
     Closed = 53, Lasting, NotApplied, "The client is closed.";
     Internal = 54, Lasting, Unknown, "Holdfast has a defect: the group or client that met it is out of service.";
     Unauthenticated = 55, Lasting, NotApplied, "The server does not accept the client's credential.";
+    StorageFailed = 56, Lasting, Unknown, "The data directory cannot be read or written: stores that are kept there take no changes.";
 
     NativeLibrary = 70, Lasting, NotApplied, "The native library is missing or is not the one of this package.";
     SerializerNotFound = 71, Lasting, NotApplied, "No serializer is known for the value's type.";
@@ -174,7 +175,7 @@ mod tests {
             23 NotANumber|24 CounterOutOfBounds|25 StoreNotFound|26 StoreConflict|27 NodeConflict|28 StoreFull|\
             29 StoreNotReady transient|30 ClockNotManual|31 InvalidCursor|32 ResourceExhausted transient|\
             33 WrongSlot transient|34 SessionExpired|35 Compacted|36 CrossGroup|50 Unavailable transient|\
-            51 Timeout transient unknown|52 Cancelled unknown|53 Closed|54 Internal unknown|55 Unauthenticated|70 NativeLibrary|\
+            51 Timeout transient unknown|52 Cancelled unknown|53 Closed|54 Internal unknown|55 Unauthenticated|56 StorageFailed unknown|70 NativeLibrary|\
             71 SerializerNotFound|72 Serialization";
         assert_eq!(table.join("|"), published);
     }

@@ -10,6 +10,12 @@
 //!                                 ◀───     Pong
 //! ```
 //!
+//! In a cluster (the Welcome has [`features::CLUSTER`]) a client asks for the [`ClusterMap`] and sends each request to
+//! the node that leads the request's group, with that group's epoch. A node that does not lead it has not executed it:
+//! it answers `Unavailable`, outcome NotApplied, with the leader's address in `redirect` (empty: not known), or
+//! `WrongSlot` when the group does not own the slot. The client asks there, with the same session and sequence.
+//! `OpenStore` may go to any node, and may be sent on in the same way.
+//!
 //! What this room promises:
 //! - nothing is allocated for a frame before its head has been checked against [`MAX_FRAME`] and
 //!   [`MAX_HEADER`], nor for a payload in pieces before its length has been checked;
@@ -18,6 +24,8 @@
 
 mod assembly;
 mod convert;
+mod cursor;
+pub mod features;
 pub mod flags;
 mod frame;
 mod items;
@@ -25,6 +33,7 @@ mod preamble;
 
 pub use assembly::{Assembly, pieces};
 pub use convert::{class_of, id_bytes, id_of, operation_of, outcome_reply};
+pub use cursor::ScanCursor;
 pub use frame::{Frame, FrameHead, FrameKind, encode_frame, encode_frame_start, frame_size, parse_frame};
 pub use items::{Item, ItemReader, push_item};
 pub use preamble::{Preamble, agreed_version};

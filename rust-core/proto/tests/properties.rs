@@ -3,9 +3,9 @@
 
 use bytes::{Bytes, BytesMut};
 use holdfast_proto::session::{
-    Assembly, CHUNK_FROM, ChunkHeader, Frame, FrameHead, FrameKind, Goodbye, Hello, ItemReader, MAX_FRAME,
-    MAX_HEADER, MAX_PAYLOAD, Preamble, ReplyHeader, RequestHeader, Welcome, agreed_version, encode_frame,
-    operation_of, parse_frame, pieces, push_item,
+    Assembly, CHUNK_FROM, ChunkHeader, ClusterMap, Frame, FrameHead, FrameKind, Goodbye, Hello, ItemReader,
+    MAX_FRAME, MAX_HEADER, MAX_PAYLOAD, Preamble, ReplyHeader, RequestHeader, ScanCursor, Welcome,
+    agreed_version, encode_frame, operation_of, parse_frame, pieces, push_item,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -29,6 +29,7 @@ prop_compose! {
             value_length: numbers[3],
             timeout_ms: numbers[4],
             sent_ms: numbers[4],
+            group: numbers[5],
             max_staleness_ms: numbers[5],
             items: numbers[6],
             consistency,
@@ -63,6 +64,8 @@ fn use_frame(frame: &Frame<'_>) {
     if let Ok(header) = frame.read::<ReplyHeader>() {
         let _ = header.error();
     }
+    let _ = ClusterMap::decode(frame.payload);
+    let _ = ScanCursor::decode(frame.payload);
     if frame.read::<ChunkHeader>().is_ok() {
         let _ = Assembly::new(CHUNK_FROM).push(frame);
     }

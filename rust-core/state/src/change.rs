@@ -268,7 +268,7 @@ impl KeyInMap<'_> {
         let ordered = self.store.is_ordered();
         let old = self.get().map_or(0, |entry| entry.charge(ordered));
         let new = draft.charge(ordered);
-        let limit = self.store.settings().max_memory;
+        let limit = self.store.budget();
         let held = self.store.visible_bytes();
         let held = held.saturating_add_signed(self.guard.unpublished_bytes());
         let needed = (held + new).saturating_sub(old);
@@ -317,14 +317,14 @@ impl KeyInMap<'_> {
     }
 
     fn refresh(&mut self) -> Outcome {
-        let Some(entry) = self.get() else {
+        let Some(id) = self.id else {
             return not_applied(None, None);
         };
-        entry.touch(self.at.0);
+        self.guard.map.touch(id, self.at.0);
         Outcome::Changed {
             applied: true,
             found: true,
-            version: entry.version(),
+            version: self.guard.map.entry(id).version(),
             previous: None,
         }
     }

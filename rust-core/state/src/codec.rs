@@ -1,4 +1,4 @@
-//! Bytes of snapshots: little endian, lengths before contents, checked on the way back.
+//! Bytes of snapshots and log entries: little endian, lengths before contents, checked on the way back.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -28,7 +28,7 @@ pub enum SnapshotError {
 }
 
 /// The checksum's length, at the end.
-const CHECKSUM: usize = 8;
+pub(crate) const CHECKSUM: usize = 8;
 
 /// Writes.
 #[derive(Default)]
@@ -37,6 +37,31 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    pub(crate) fn with_capacity(bytes: usize) -> Writer {
+        Writer {
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
+    /// Goes on behind `bytes`.
+    pub(crate) fn behind(bytes: Vec<u8>) -> Writer {
+        Writer { bytes }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Overwrites a number that was written at this place before it was known.
+    pub(crate) fn set_u32(&mut self, place: usize, value: u32) {
+        self.bytes[place..place + size_of::<u32>()].copy_from_slice(&value.to_le_bytes());
+    }
+
+    /// All bytes, without a checksum.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     pub(crate) fn u8(&mut self, value: u8) {
         self.bytes.push(value);
     }
@@ -78,8 +103,9 @@ impl Writer {
         }
     }
 
-    pub(crate) fn append(&mut self, other: Writer) {
-        self.bytes.extend_from_slice(&other.bytes);
+    /// What was written so far.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Puts the checksum behind and gives all bytes.
@@ -98,11 +124,7 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Checks the format, which comes first whatever the format, and then the checksum.
     pub(crate) fn open(bytes: &'a [u8], newest: u16) -> Result<Reader<'a>, SnapshotError> {
-        let format = bytes.first_chunk().ok_or(SnapshotError::Truncated)?;
-        let found = u16::from_le_bytes(*format);
-        if found == 0 || found > newest {
-            return Err(SnapshotError::UnknownFormat { found, newest });
-        }
+        Reader::new(bytes).format(newest)?;
         let (content, checksum) = bytes
             .split_last_chunk::<CHECKSUM>()
             .ok_or(SnapshotError::Truncated)?;
@@ -112,6 +134,25 @@ impl<'a> Reader<'a> {
         Ok(Reader {
             rest: &content[size_of::<u16>()..],
         })
+    }
+
+    /// Bytes without format and checksum, a part of something that had them.
+    pub(crate) fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { rest: bytes }
+    }
+
+    /// The format's number, which comes first whatever the format.
+    pub(crate) fn format(&mut self, newest: u16) -> Result<u16, SnapshotError> {
+        let found = self.u16()?;
+        if found == 0 || found > newest {
+            return Err(SnapshotError::UnknownFormat { found, newest });
+        }
+        Ok(found)
+    }
+
+    /// What is still to be read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], SnapshotError> {
@@ -153,7 +194,15 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], SnapshotError> {
+        self.bytes_up_to(u32::MAX as usize)
+    }
+
+    /// Bytes behind their length, which is refused before they are there when it is beyond `limit`.
+    pub(crate) fn bytes_up_to(&mut self, limit: usize) -> Result<&'a [u8], SnapshotError> {
         let length = self.u32()? as usize;
+        if length > limit {
+            return Err(malformed(format!("{length} bytes, where {limit} are the most")));
+        }
         let (bytes, rest) = self
             .rest
             .split_at_checked(length)
@@ -163,7 +212,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, SnapshotError> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| malformed("a name is not text"))
+        self.text_up_to(u32::MAX as usize)
+    }
+
+    pub(crate) fn text_up_to(&mut self, limit: usize) -> Result<&'a str, SnapshotError> {
+        std::str::from_utf8(self.bytes_up_to(limit)?).map_err(|_| malformed("a name is not text"))
     }
 
     pub(crate) fn option<T>(
@@ -175,6 +228,19 @@ impl<'a> Reader<'a> {
         } else {
             Ok(None)
         }
+    }
+
+    /// A list behind its length; `size` is the least that one item takes.
+    pub(crate) fn list<T>(
+        &mut self,
+        size: usize,
+        read: impl Fn(&mut Reader<'a>) -> Result<T, SnapshotError>,
+    ) -> Result<Vec<T>, SnapshotError> {
+        let count = self.u32()? as usize;
+        if count > self.room_for(size) {
+            return Err(SnapshotError::Truncated);
+        }
+        (0..count).map(|_| read(self)).collect()
     }
 
     /// How many things of at least `size` bytes can still follow: bounds what is reserved.

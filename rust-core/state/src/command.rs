@@ -1,6 +1,6 @@
 //! What a log entry asks the machine to do.
 
-use crate::entry::EntryRef;
+use crate::chosen::{Touches, Victims};
 use crate::hash::Slot;
 use crate::settings::{Revision, StoreId, StoreSettings};
 use crate::time::{Expiry, Timestamp};
@@ -152,8 +152,8 @@ pub enum Change<'a> {
     },
     /// The leader's: reads have kept these entries alive.
     Touch {
-        /// Entries and the access to log.
-        touches: &'a [TouchedEntry],
+        /// Entries and the access to log; one that was changed since it was chosen is passed by.
+        touches: Touches<'a>,
     },
     /// The leader's: removes entries that are due.
     Expire {
@@ -165,7 +165,7 @@ pub enum Change<'a> {
     /// The leader's: removes these entries, if they are still the ones it chose.
     Evict {
         /// The chosen ones, see [`crate::Machine::victims`].
-        victims: &'a [EntryRef],
+        victims: Victims<'a>,
     },
     /// Frees memory of entries that a clear has hidden. Changes nothing that anybody can see.
     Sweep {
@@ -205,15 +205,6 @@ impl<'a> Change<'a> {
     }
 }
 
-/// An entry that reads have kept alive.
-#[derive(Clone, Debug)]
-pub struct TouchedEntry {
-    /// The entry; only this version is touched.
-    pub entry: EntryRef,
-    /// The last access.
-    pub access_at: Timestamp,
-}
-
 /// A change of the group itself.
 #[derive(Clone, Copy, Debug)]
 pub enum GroupCommand<'a> {
@@ -251,6 +242,21 @@ pub enum GroupCommand<'a> {
     RaiseFeatureLevel {
         /// The level.
         level: u32,
+    },
+    /// The group begins, or begins again without its past; an epoch that is not newer: nothing.
+    BeginEpoch {
+        /// The epoch, given by the meta group.
+        epoch: u64,
+        /// The revision is raised to this first: the wall clock in microseconds. So versions and fencing
+        /// tokens grow over epochs, and one from before a loss matches nothing.
+        revision: Revision,
+    },
+    /// Changes this group's share of a cache store's budget.
+    SetBudget {
+        /// The store.
+        store: StoreId,
+        /// The share in bytes.
+        bytes: u64,
     },
     /// Keeps a history of a cache store, or stops to. Coordination stores always have one.
     WatchHistory {

@@ -227,6 +227,18 @@ impl EntryRef {
         &self.header().heat
     }
 
+    /// How many hold the entry, this one included. Others may clone and drop theirs meanwhile.
+    #[inline]
+    pub(crate) fn references(&self) -> u32 {
+        self.header().references.load(Ordering::Relaxed)
+    }
+
+    /// The same for two references exactly when they share one entry.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr().addr()
+    }
+
     #[inline]
     pub(crate) fn is_same(&self, other: &EntryRef) -> bool {
         self.0 == other.0

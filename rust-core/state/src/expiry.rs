@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::command::TouchedEntry;
+use parking_lot::RwLockWriteGuard;
+
+use crate::chosen::{TouchedEntry, Touches};
 use crate::event::{EventKind, EventSink};
 use crate::hash::Slot;
 use crate::limits::{ENTRIES_PER_LOCK, LOOKS_PER_LOCK};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::recorder::Span;
+use crate::settings::Revision;
 use crate::store::Store;
 use crate::submap::Due;
 use crate::time::Timestamp;
@@ -18,12 +21,56 @@ use crate::time::Timestamp;
 pub struct DueWork {
     /// The store.
     pub store: Arc<Store>,
-    /// Entries that reads have kept alive: propose `Touch` with these, ahead of `Expire`.
+    /// Entries that reads have kept alive since this was last asked: propose `Touch` with these, ahead
+    /// of `Expire`. [`Machine::touch_again`] those whose proposal was lost.
     pub touches: Vec<TouchedEntry>,
+    /// There are more touches than were asked for: propose these and ask again, before any `Expire`.
+    pub more_touches: bool,
     /// Whether to propose `Expire`.
     pub expire: bool,
     /// Whether to propose `Sweep`.
     pub sweep: bool,
+}
+
+impl Store {
+    /// Takes up to `limit` touches out; says whether there are more.
+    fn take_touches(&self, limit: usize, out: &mut Vec<TouchedEntry>) -> bool {
+        let end = out.len() + limit;
+        for shard in &self.shards {
+            if !shard.map.read().is_touched() {
+                continue;
+            }
+            let mut next = Some(0);
+            while let Some(from) = next {
+                if out.len() == end {
+                    return true;
+                }
+                let limit = (end - out.len()).min(ENTRIES_PER_LOCK);
+                let mut map = shard.map.write();
+                next = map.take_touches(from, LOOKS_PER_LOCK, limit, out);
+                // Those who wait come first.
+                RwLockWriteGuard::bump(&mut map);
+            }
+        }
+        false
+    }
+
+    /// Whether a sub-map has something that replicas are to remove by `now`.
+    fn finds_due(&self, index: usize, now: Timestamp) -> bool {
+        while self.shards[index].next_due.load(Ordering::Relaxed) <= now.0 {
+            // Dropped behind the lock.
+            let mut swept = Vec::new();
+            let mut guard = self.write(index);
+            let found = guard.map.finds_due(now.0, LOOKS_PER_LOCK, &mut swept);
+            guard.release();
+            match found {
+                Due::Yes => return true,
+                Due::No => return false,
+                Due::Later => {}
+            }
+        }
+        false
+    }
 }
 
 impl Machine {
@@ -40,42 +87,58 @@ impl Machine {
         (earliest != i64::MAX).then_some(Timestamp(earliest))
     }
 
-    /// What a leader should propose at `now`, store by store; stores without work are left out.
+    /// What a leader should propose at `now`, store by store, with up to `most_touches` touches in all;
+    /// stores without work are left out. To be asked at least every touch interval, and when
+    /// [`Machine::next_deadline`] has passed. Volatile, in short holds of each lock.
+    ///
+    /// What is proposed from one answer goes into one log entry, or into several in this order:
+    /// touches, `Expire { up_to: now }`, `Sweep`. So no entry is expired that a read has kept alive.
     #[must_use]
-    pub fn due(&self, now: Timestamp) -> Vec<DueWork> {
+    pub fn due(&self, now: Timestamp, most_touches: usize) -> Vec<DueWork> {
         let mut found = Vec::new();
+        let mut left = most_touches;
         for store in self.stores() {
             let mut work = DueWork {
                 touches: Vec::new(),
+                more_touches: false,
                 expire: false,
                 sweep: store.bytes() != store.visible_bytes(),
                 store,
             };
-            let DueWork {
-                store,
-                touches,
-                expire,
-                ..
-            } = &mut work;
-            for index in 0..store.shards.len() {
-                if store.shards[index].next_due.load(Ordering::Relaxed) > now.0 {
-                    continue;
-                }
-                store.write(index).map.due(now.0, |entry| {
-                    match entry.unlogged_access().filter(|_| entry.visible_until() > now.0) {
-                        Some(access_at) => touches.push(TouchedEntry {
-                            entry: entry.clone(),
-                            access_at: Timestamp(access_at),
-                        }),
-                        None => *expire = true,
-                    }
-                });
+            work.more_touches = work.store.take_touches(left, &mut work.touches);
+            left -= work.touches.len();
+            if !work.more_touches {
+                work.expire = (0..work.store.shards.len()).any(|index| work.store.finds_due(index, now));
             }
-            if work.expire || work.sweep || !work.touches.is_empty() {
+            if work.expire || work.sweep || work.more_touches || !work.touches.is_empty() {
                 found.push(work);
             }
         }
         found
+    }
+
+    /// Gives touches back that [`Machine::due`] has given out: their proposal was lost.
+    pub fn touch_again(&self, store: &Store, touches: &[TouchedEntry]) {
+        for TouchedEntry { entry, .. } in touches {
+            let shard = store.shard(store.slot_of(entry));
+            shard.map.read().touch_again(entry);
+        }
+    }
+
+    /// A read at `at` that was served elsewhere, of this version of the key's entry: by a follower, or
+    /// from a near cache. Slides the entry as a read here does; says whether it was still alive.
+    #[must_use]
+    pub fn read_elsewhere(&self, store: &Store, at: Timestamp, key: &[u8], version: Revision) -> bool {
+        let place = store.place(key);
+        let map = store.shard(place.slot).map.read();
+        let entry = map
+            .find(place.hash, key)
+            .filter(|entry| entry.version() == version);
+        let Some(entry) = entry.filter(|entry| entry.visible_until() > at.0) else {
+            return false;
+        };
+        map.slide(entry, at.0);
+        true
     }
 
     /// Removes what is due by `up_to`: sub-map by sub-map, in (deadline, key) order there, in
@@ -144,17 +207,17 @@ impl Machine {
     }
 
     /// Logs accesses. An entry that was changed since is left as it is.
-    pub(crate) fn touch(&self, store: &Store, touches: &[TouchedEntry]) -> Outcome {
+    pub(crate) fn touch(&self, store: &Store, touches: Touches<'_>) -> Outcome {
         let version = self.next_revision();
         let mut count = 0;
-        for touched in touches {
-            let entry = &touched.entry;
-            let guard = store.write(store.shard_index(store.slot_of(entry)));
-            if let Some(id) = guard.map.find_id(entry.hash(), entry.key())
-                && guard.map.entry(id).version() == entry.version()
-                && !guard.map.is_cleared(entry)
+        for (touched, access_at) in touches.iter() {
+            let place = store.place(touched.key);
+            let mut guard = store.write(store.shard_index(place.slot));
+            if let Some(id) = guard.map.find_id(place.hash, touched.key)
+                && guard.map.entry(id).version() == touched.version
+                && !guard.map.is_cleared(guard.map.entry(id))
             {
-                guard.map.touch(id, touched.access_at.0);
+                guard.map.touch(id, access_at.0);
                 count += 1;
             }
         }

@@ -96,7 +96,7 @@ fn is_empty(low: Bound<&[u8]>, high: Bound<&[u8]>) -> bool {
 }
 
 /// An entry that is compared by its key.
-struct ByKey(EntryRef);
+pub(crate) struct ByKey(pub(crate) EntryRef);
 
 impl Borrow<[u8]> for ByKey {
     fn borrow(&self) -> &[u8] {

@@ -13,9 +13,11 @@
 //! ```
 
 mod change;
+mod chosen;
 mod clear;
 mod codec;
 mod command;
+mod command_codec;
 mod entry;
 mod error;
 mod event;
@@ -25,12 +27,14 @@ mod hash;
 mod history;
 mod index;
 mod limits;
+mod log_entry;
 mod machine;
 mod meta;
 mod outcome;
 mod query;
 mod read;
 mod recorder;
+mod restore;
 mod room;
 mod session;
 mod settings;
@@ -42,10 +46,12 @@ mod store;
 mod submap;
 mod time;
 mod validate;
+mod view;
 mod wheel;
 
+pub use chosen::{KeyVersion, TouchedEntry, Touches, Victims};
 pub use codec::SnapshotError;
-pub use command::{Change, Command, Condition, GroupCommand, KeyRange, Ownership, SessionTag, TouchedEntry};
+pub use command::{Change, Command, Condition, GroupCommand, KeyRange, Ownership, SessionTag};
 pub use entry::EntryRef;
 pub use error::StateError;
 pub use event::{Event, EventKind, EventSink, NoEvents};
@@ -55,12 +61,20 @@ pub use limits::{
     FEATURE_LEVEL, HISTORY_BYTES, MAX_BATCH, MAX_KEY, MAX_TTL_MS, MAX_VALUE, SESSION_OUTCOME_BYTES,
     SESSION_WINDOW, SLOTS,
 };
+pub use log_entry::{EntryWriter, LOG_FORMAT, LogEntry, LogError};
 pub use machine::{Machine, MachineConfig};
+pub use meta::cluster::{
+    Cluster, ClusterNode, ClusterSettings, GroupId, GroupPlacement, Member, NodeDescription, NodeId,
+    ReplicaId, SlotPlacement,
+};
+pub use meta::command::{MetaCommand, MetaError, MetaOutcome};
 pub use meta::{DefinedStore, MetaMachine};
 pub use outcome::{EntryView, Found, Outcome, Page, Read, ScanPosition, StoreStats};
 pub use query::Query;
+pub use restore::SnapshotReader;
 pub use session::{Arrival, Arrived, SessionHandle};
 pub use settings::{Eviction, GroupKind, Revision, StoreClass, StoreId, StoreSettings, StoreSettingsGiven};
 pub use store::Store;
 pub use time::{Expiry, Timestamp};
 pub use validate::BrokenInvariant;
+pub use view::{MachineView, ViewGivenUp};

@@ -1,22 +1,25 @@
 //! The replicated state machine of one group.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 
 use crate::command::{Change, Command, GroupCommand};
 use crate::error::StateError;
 use crate::event::{Event, EventSink};
 use crate::hash::{KeyHash, Slot};
 use crate::limits::FEATURE_LEVEL;
+use crate::log_entry::{LogEntry, LogError};
 use crate::outcome::Outcome;
 use crate::session::{Arrival, SessionHandle, Sessions};
 use crate::settings::{GroupKind, Revision, StoreClass, StoreId, StoreSettings};
 use crate::slots::{SlotState, Slots};
 use crate::store::Store;
 use crate::time::Timestamp;
+use crate::view::OpenViews;
 
 /// What a machine is made with.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +58,11 @@ pub struct Machine {
     pub(crate) sessions: Mutex<Sessions>,
     pub(crate) seed: u64,
     pub(crate) grace_ms: i64,
+    /// The number of groups of its kind: each has an equal share of a cache store at first.
+    group_count: u16,
+    /// See [`GroupCommand::BeginEpoch`].
+    pub(crate) epoch: AtomicU64,
+    pub(crate) views: Arc<OpenViews>,
 }
 
 impl Machine {
@@ -71,6 +79,9 @@ impl Machine {
             sessions: Mutex::new(Sessions::default()),
             seed: config.seed,
             grace_ms: i64::try_from(config.touch_interval_ms).unwrap_or(i64::MAX),
+            group_count: config.group_count.max(1),
+            epoch: AtomicU64::new(0),
+            views: Arc::default(),
         }
     }
 
@@ -109,6 +120,29 @@ impl Machine {
                 }
             })
             .collect()
+    }
+
+    /// [`Machine::apply`] of an entry of the log. All of its commands are read before the first is applied.
+    ///
+    /// # Errors
+    /// [`LogError`]: the replica must stop; nothing of the entry was applied. A feature level beyond this
+    /// build is one, for a newer build goes on with it: who proposes it asks every replica first.
+    pub fn apply_entry(
+        &self,
+        entry: &LogEntry<'_>,
+        events: &mut dyn EventSink,
+    ) -> Result<Vec<Outcome>, LogError> {
+        let commands: SmallVec<[Command<'_>; 8]> =
+            entry.commands().map(Command::decode).collect::<Result<_, _>>()?;
+        for command in &commands {
+            if let Command::Group(GroupCommand::RaiseFeatureLevel { level }) = *command
+                && level > FEATURE_LEVEL
+            {
+                let newest = FEATURE_LEVEL;
+                return Err(LogError::FeatureLevel { level, newest });
+            }
+        }
+        Ok(self.apply(entry.at, &commands, events))
     }
 
     fn apply_to_store(
@@ -165,6 +199,23 @@ impl Machine {
                 }
                 self.feature_level.fetch_max(level, Ordering::Relaxed);
             }
+            GroupCommand::BeginEpoch { epoch, revision } => {
+                if epoch <= self.epoch() {
+                    return Outcome::Done { version };
+                }
+                self.epoch.store(epoch, Ordering::Relaxed);
+                let version = self.revision.fetch_max(revision, Ordering::Relaxed).max(revision);
+                return Outcome::Done { version };
+            }
+            GroupCommand::SetBudget { store: id, bytes } => {
+                let Some(store) = self.store(id) else {
+                    return StateError::StoreNotReady { store: id }.into();
+                };
+                if store.is_ordered() {
+                    return StateError::WrongClass.into();
+                }
+                store.set_budget(bytes);
+            }
             GroupCommand::WatchHistory { store, .. } => {
                 return StateError::StoreNotReady { store }.into();
             }
@@ -191,7 +242,11 @@ impl Machine {
         }
         let mut stores = self.stores.write();
         if let Err(place) = stores.binary_search_by_key(&id, |store| store.id()) {
-            let store = Store::new(id, name, settings, self.seed, self.grace_ms, since);
+            let share = match settings.class {
+                StoreClass::Cache if !self.is_solo() => settings.max_memory / u64::from(self.group_count),
+                _ => settings.max_memory,
+            };
+            let store = Store::new(id, name, settings, self.seed, self.grace_ms, share, since);
             stores.insert(place, store);
         }
         Ok(())
@@ -233,6 +288,12 @@ impl Machine {
     #[must_use]
     pub fn applied_at(&self) -> Timestamp {
         Timestamp(self.applied_at.load(Ordering::Relaxed))
+    }
+
+    /// The group's epoch: new whenever it had to start again without its past. 0: alone, never formed.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
     }
 
     /// What apply may use.

@@ -1,16 +1,27 @@
-//! The meta group's state: which stores there are.
+//! The meta group's state: which stores there are, and in a cluster the nodes, who holds which group and
+//! which group has which slot.
 //!
-//! A store's id is never used again, and the first definition of a name wins.
+//! Ids of stores, nodes and replicas are never used again. The first definition of a store wins. It says
+//! what is decided, not what is: who leads a group, and whether a node answers, is not in it, and the
+//! membership of a group is what the group's own log says; here stands what was last known of it, and
+//! which replica ids were issued.
+//!
+//! Without a cluster (embedded, alone) it only knows stores.
+
+mod apply;
+pub(crate) mod cluster;
+mod codec;
+pub(crate) mod command;
+mod form;
+mod snapshot;
+mod validate;
 
 use std::collections::BTreeMap;
 
-use crate::codec::{Reader, SnapshotError, Writer, malformed};
 use crate::error::StateError;
+use crate::meta::cluster::Cluster;
 use crate::settings::{Revision, StoreId, StoreSettings, StoreSettingsGiven};
-use crate::snapshot::{read_settings, write_settings};
-
-/// The snapshot format that this build writes; it reads this one and older ones.
-const FORMAT: u16 = 1;
+use crate::time::Timestamp;
 
 /// A store as the meta group knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +34,15 @@ pub struct DefinedStore {
     pub defined_at: Revision,
 }
 
-/// The stores by name.
+/// The state machine of the meta group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetaMachine {
+    /// The newest stamp applied.
+    applied_at: Timestamp,
     revision: Revision,
     next_id: u32,
     stores: BTreeMap<Box<str>, DefinedStore>,
+    cluster: Option<Cluster>,
 }
 
 impl MetaMachine {
@@ -36,9 +50,11 @@ impl MetaMachine {
     #[must_use]
     pub fn new(first_revision: Revision) -> MetaMachine {
         MetaMachine {
+            applied_at: Timestamp(i64::MIN),
             revision: first_revision,
             next_id: 1,
             stores: BTreeMap::new(),
+            cluster: None,
         }
     }
 
@@ -74,6 +90,17 @@ impl MetaMachine {
         Ok(defined)
     }
 
+    /// Knows a store again that a node which is alone has kept on disk; later ones get later ids.
+    pub fn adopt_store(&mut self, name: &str, id: StoreId, settings: StoreSettings) {
+        self.next_id = self.next_id.max(id.0.saturating_add(1));
+        let defined = DefinedStore {
+            id,
+            settings,
+            defined_at: self.revision,
+        };
+        self.stores.insert(name.into(), defined);
+    }
+
     /// The store of that name.
     #[must_use]
     pub fn store(&self, name: &str) -> Option<&DefinedStore> {
@@ -85,88 +112,22 @@ impl MetaMachine {
         self.stores.iter().map(|(name, store)| (&**name, store))
     }
 
+    /// The cluster, once it is formed.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
+    /// The newest stamp applied.
+    #[must_use]
+    pub fn applied_at(&self) -> Timestamp {
+        self.applied_at
+    }
+
     /// The newest revision.
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
-    }
-
-    /// The replicated state as bytes; equal states have equal bytes.
-    #[must_use]
-    pub fn snapshot(&self) -> Vec<u8> {
-        let mut out = Writer::default();
-        out.u16(FORMAT);
-        out.i64(self.revision);
-        out.u32(self.next_id);
-        out.u32(self.stores.len() as u32);
-        for (name, store) in &self.stores {
-            out.bytes(name.as_bytes());
-            out.u32(store.id.0);
-            write_settings(&mut out, &store.settings);
-            out.i64(store.defined_at);
-        }
-        out.finish()
-    }
-
-    /// What [`MetaMachine::snapshot`] wrote.
-    ///
-    /// # Errors
-    /// Says why the bytes are no such state.
-    pub fn restore(bytes: &[u8]) -> Result<MetaMachine, SnapshotError> {
-        let mut input = Reader::open(bytes, FORMAT)?;
-        let mut meta = MetaMachine {
-            revision: input.i64()?,
-            next_id: input.u32()?,
-            stores: BTreeMap::new(),
-        };
-        for _ in 0..input.u32()? {
-            let name = input.text()?;
-            let store = DefinedStore {
-                id: StoreId(input.u32()?),
-                settings: read_settings(&mut input)?,
-                defined_at: input.i64()?,
-            };
-            store
-                .settings
-                .check()
-                .map_err(|error| malformed(error.to_string()))?;
-            if meta.stores.insert(name.into(), store).is_some() {
-                return Err(malformed("a store's name comes twice"));
-            }
-        }
-        input.end()?;
-        meta.validate().map_err(malformed)?;
-        Ok(meta)
-    }
-
-    /// Checks the invariants.
-    ///
-    /// # Errors
-    /// The one that is broken.
-    pub fn validate(&self) -> Result<(), String> {
-        let mut ids: Vec<u32> = self.stores.values().map(|store| store.id.0).collect();
-        ids.sort_unstable();
-        if ids.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err("two stores have one id".to_owned());
-        }
-        if ids.last().is_some_and(|&last| last >= self.next_id) {
-            return Err(format!(
-                "store id {:?} is not below the next one, {}",
-                ids.last(),
-                self.next_id
-            ));
-        }
-        match self
-            .stores
-            .values()
-            .find(|store| store.defined_at > self.revision)
-        {
-            Some(store) => Err(format!(
-                "store {} was defined after revision {}",
-                store.id.0, self.revision
-            )),
-            None => Ok(()),
-        }
     }
 }
 

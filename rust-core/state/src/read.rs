@@ -44,7 +44,7 @@ impl Machine {
         let mut remaining_ms = None;
         if entry.is_timed() {
             let now = now();
-            match life(entry, now, slide) {
+            match life(entry, now, slide.then_some(&*map)) {
                 Some(left) => remaining_ms = Some(left),
                 None if store.is_ordered() && map.removed_from(entry) <= now.0 => {
                     return Ok(Read::Due);
@@ -97,7 +97,7 @@ impl Machine {
         for (number, (hash, key)) in keys.enumerate() {
             self.slots.check(hash.slot)?;
             let found = map.find(hash.hash, key);
-            let found = found.and_then(|entry| visible(entry, now, slide));
+            let found = found.and_then(|entry| visible(entry, now, slide.then_some(&*map)));
             count_read(shard, found.is_some());
             visit(number, found);
         }
@@ -279,15 +279,16 @@ fn page(entries: impl Iterator<Item = Found>, hashed: bool, bounds: PageBounds) 
 }
 
 fn found(entry: &EntryRef, now: Timestamp) -> Option<Found> {
-    let view = visible(entry, now, false)?;
+    let view = visible(entry, now, None)?;
     Some(Found {
         entry: view.share(),
         remaining_ms: view.remaining_ms,
     })
 }
 
-/// The entry as a reader sees it at `now`, unless its time has come.
-fn visible(entry: &EntryRef, now: Timestamp, slide: bool) -> Option<EntryView<'_>> {
+/// The entry as a reader sees it at `now`, unless its time has come. `slide` has its sub-map when the
+/// read slides it.
+fn visible<'a>(entry: &'a EntryRef, now: Timestamp, slide: Option<&SubMap>) -> Option<EntryView<'a>> {
     let remaining_ms = if entry.is_timed() {
         Some(life(entry, now, slide)?)
     } else {
@@ -298,12 +299,12 @@ fn visible(entry: &EntryRef, now: Timestamp, slide: bool) -> Option<EntryView<'_
 
 /// Life left at `now`; `None`: its time has come (at the deadline itself the entry is gone).
 #[inline]
-fn life(entry: &EntryRef, now: Timestamp, slide: bool) -> Option<u64> {
+fn life(entry: &EntryRef, now: Timestamp, slide: Option<&SubMap>) -> Option<u64> {
     if now.0 >= entry.visible_until() {
         return None;
     }
-    if slide {
-        entry.slide(now.0);
+    if let Some(map) = slide {
+        map.slide(entry, now.0);
     }
     Some(entry.visible_until().abs_diff(now.0))
 }

@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
+use crate::change::Retired;
+use crate::chosen::Victims;
 use crate::entry::EntryRef;
 use crate::event::{EventKind, EventSink};
 use crate::eviction::Removal;
@@ -89,26 +91,27 @@ impl Machine {
     }
 
     /// Removes the victims that are still what they were when they were chosen.
-    pub(crate) fn evict(&self, store: &Store, victims: &[EntryRef], events: &mut dyn EventSink) -> Outcome {
+    pub(crate) fn evict(&self, store: &Store, victims: Victims<'_>, events: &mut dyn EventSink) -> Outcome {
         let mut span = Span::new(self);
         let mut count = 0;
-        let shard_of = |entry: &EntryRef| store.shard_index(store.slot_of(entry));
-        let mut rest = victims;
-        while let Some(first) = rest.first() {
-            let index = shard_of(first);
-            let same = rest.iter().take(ENTRIES_PER_LOCK);
-            let same = same.take_while(|entry| shard_of(entry) == index).count();
-            let (here, others) = rest.split_at(same);
-            rest = others;
-            let mut retired: Vec<EntryRef> = Vec::with_capacity(same);
-            let mut guard = store.write(index);
+        let placed = victims.iter().map(|victim| (victim, store.place(victim.key)));
+        let mut rest = placed.peekable();
+        while let Some(shard) = rest.peek().map(|(_, place)| store.shard_index(place.slot)) {
+            // Dropped behind the lock.
+            let mut retired: Retired = Retired::new();
+            let mut guard = store.write(shard);
             let mut recorder = span.recorder(self, store, events);
-            for victim in here {
-                let Some(id) = guard.map.find_id(victim.hash(), victim.key()) else {
+            let mut held = 0;
+            while held < ENTRIES_PER_LOCK
+                && let Some((victim, place)) =
+                    rest.next_if(|(_, place)| store.shard_index(place.slot) == shard)
+            {
+                held += 1;
+                let Some(id) = guard.map.find_id(place.hash, victim.key) else {
                     continue;
                 };
                 let entry = guard.map.entry(id);
-                if entry.version() != victim.version() || guard.map.is_cleared(entry) {
+                if entry.version() != victim.version || guard.map.is_cleared(entry) {
                     continue;
                 }
                 let entry = guard.map.remove(id, Removal::Evicted);

@@ -38,14 +38,17 @@ impl Recorded {
     }
 }
 
+/// Recorded outcomes, by ascending sequence number.
+pub(crate) type Outcomes = VecDeque<(u64, Recorded)>;
+
 /// One session: the outcomes that it may still ask for, by sequence number. A window, not a
 /// maximum: changes of one session may arrive in any order.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     pub(crate) first_unacknowledged: u64,
     /// By ascending sequence number. New ones nearly always come last, and acknowledged ones leave
-    /// at the front.
-    pub(crate) outcomes: VecDeque<(u64, Recorded)>,
+    /// at the front. A view of the machine shares them until the next change.
+    outcomes: Arc<Outcomes>,
     bytes: u64,
     closed: bool,
 }
@@ -64,9 +67,9 @@ impl Session {
         match self.outcomes.back() {
             Some((last, _)) if *last >= sequence => match self.find(sequence) {
                 Ok(_) => return false,
-                Err(place) => self.outcomes.insert(place, (sequence, recorded)),
+                Err(place) => Arc::make_mut(&mut self.outcomes).insert(place, (sequence, recorded)),
             },
-            _ => self.outcomes.push_back((sequence, recorded)),
+            _ => Arc::make_mut(&mut self.outcomes).push_back((sequence, recorded)),
         }
         self.bytes += bytes;
         true
@@ -87,15 +90,30 @@ impl Session {
             return;
         }
         self.first_unacknowledged = first_unacknowledged;
-        while let Some((sequence, recorded)) = self.outcomes.front()
+        let seen = |(sequence, _): &(u64, Recorded)| *sequence < first_unacknowledged;
+        if !self.outcomes.front().is_some_and(seen) {
+            return;
+        }
+        let outcomes = Arc::make_mut(&mut self.outcomes);
+        while let Some((sequence, recorded)) = outcomes.front()
             && *sequence < first_unacknowledged
         {
             self.bytes -= recorded.bytes();
-            self.outcomes.pop_front();
+            outcomes.pop_front();
         }
-        if self.outcomes.is_empty() && self.outcomes.capacity() > KEPT_ROOM {
-            self.outcomes.shrink_to(KEPT_ROOM);
+        if outcomes.is_empty() && outcomes.capacity() > KEPT_ROOM {
+            outcomes.shrink_to(KEPT_ROOM);
         }
+    }
+
+    /// The outcomes as they are now, whatever comes later.
+    pub(crate) fn share_outcomes(&self) -> Arc<Outcomes> {
+        Arc::clone(&self.outcomes)
+    }
+
+    /// Bytes that the outcomes take.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     fn close(&mut self) {

@@ -1,75 +1,44 @@
-//! Sessions and recorded outcomes in a snapshot.
+//! Recorded outcomes in a snapshot.
 
-use std::sync::Arc;
-
-use parking_lot::MutexGuard;
+use std::collections::BTreeSet;
 
 use crate::codec::{Reader, SnapshotError, Writer, malformed};
 use crate::error::StateError;
 use crate::hash::Slot;
+use crate::machine::Machine;
 use crate::outcome::Outcome;
-use crate::session::{Recorded, Session, Sessions};
+use crate::session::Recorded;
 use crate::settings::StoreId;
 use crate::snapshot::{read_shared, write_shared};
-use crate::store::Store;
 
-/// Writes all sessions, by id.
-pub(crate) fn write_sessions(
+/// Writes an outcome behind its number.
+pub(crate) fn write_outcome(
     out: &mut Writer,
-    sessions: &[(u128, MutexGuard<'_, Session>)],
-    stores: &[Arc<Store>],
+    sequence: u64,
+    recorded: &Recorded,
+    live: &BTreeSet<usize>,
     solo: bool,
 ) {
-    out.u32(sessions.len() as u32);
-    for (id, session) in sessions {
-        out.u128(*id);
-        out.u64(session.first_unacknowledged);
-        out.u32(session.outcomes.len() as u32);
-        for (sequence, recorded) in &session.outcomes {
-            out.u64(*sequence);
-            out.u16(recorded.slot.0);
-            out.u32(recorded.store.0);
-            write_outcome(out, recorded, stores, solo);
-        }
-    }
+    out.u64(sequence);
+    out.u16(recorded.slot.0);
+    out.u32(recorded.store.0);
+    write_outcome_itself(out, &recorded.outcome, live, solo);
 }
 
-/// Reads what [`write_sessions`] wrote; the stores are there already.
-pub(crate) fn read_sessions(
+/// What [`write_outcome`] wrote; the stores are there already.
+pub(crate) fn read_outcome(
     input: &mut Reader<'_>,
-    stores: &[Arc<Store>],
-) -> Result<Sessions, SnapshotError> {
-    let mut sessions = Sessions::default();
-    let mut before = None;
-    for _ in 0..input.u32()? {
-        let id = input.u128()?;
-        if before.is_some_and(|before| before >= id) {
-            return Err(malformed("sessions are out of order"));
-        }
-        before = Some(id);
-        let mut session = Session::new(input.u64()?);
-        for _ in 0..input.u32()? {
-            let sequence = input.u64()?;
-            let slot = Slot(input.u16()?);
-            let store = StoreId(input.u32()?);
-            let outcome = read_outcome(input, store, stores)?;
-            let recorded = Recorded { slot, store, outcome };
-            if !session.insert(sequence, recorded) {
-                return Err(malformed("a sequence number comes twice"));
-            }
-        }
-        sessions.insert(id, session);
-    }
-    Ok(sessions)
+    machine: &Machine,
+) -> Result<(u64, Recorded), SnapshotError> {
+    let sequence = input.u64()?;
+    let slot = Slot(input.u16()?);
+    let store = StoreId(input.u32()?);
+    let outcome = read_outcome_itself(input, store, machine)?;
+    Ok((sequence, Recorded { slot, store, outcome }))
 }
 
-fn store_of(stores: &[Arc<Store>], id: StoreId) -> Option<&Store> {
-    let place = stores.binary_search_by_key(&id, |store| store.id()).ok()?;
-    Some(&stores[place])
-}
-
-fn write_outcome(out: &mut Writer, recorded: &Recorded, stores: &[Arc<Store>], solo: bool) {
-    match &recorded.outcome {
+fn write_outcome_itself(out: &mut Writer, outcome: &Outcome, live: &BTreeSet<usize>, solo: bool) {
+    match outcome {
         Outcome::Changed {
             applied,
             found,
@@ -81,10 +50,7 @@ fn write_outcome(out: &mut Writer, recorded: &Recorded, stores: &[Arc<Store>], s
             out.bool(*found);
             out.i64(*version);
             out.option(previous.as_ref(), |out, entry| {
-                let store = store_of(stores, recorded.store).expect("stores are never removed");
-                let map = store.shard(store.slot_of(entry)).map.read();
-                let live = map.find(entry.hash(), entry.key());
-                write_shared(out, entry, live.is_some_and(|live| live.is_same(entry)), solo);
+                write_shared(out, entry, live, solo)
             });
         }
         Outcome::Counter {
@@ -117,10 +83,10 @@ fn write_outcome(out: &mut Writer, recorded: &Recorded, stores: &[Arc<Store>], s
     }
 }
 
-fn read_outcome(
+fn read_outcome_itself(
     input: &mut Reader<'_>,
     store: StoreId,
-    stores: &[Arc<Store>],
+    machine: &Machine,
 ) -> Result<Outcome, SnapshotError> {
     Ok(match input.u8()? {
         0 => Outcome::Changed {
@@ -128,9 +94,9 @@ fn read_outcome(
             found: input.bool()?,
             version: input.i64()?,
             previous: input.option(|input| {
-                let store = store_of(stores, store);
+                let store = machine.store(store);
                 let store = store.ok_or_else(|| malformed("an outcome of an unknown store"))?;
-                read_shared(input, store)
+                read_shared(input, &store)
             })?,
         },
         1 => Outcome::Counter {

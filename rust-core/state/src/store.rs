@@ -35,6 +35,8 @@ pub struct Store {
     bytes: CachePadded<AtomicI64>,
     /// The part of `bytes` that a clear has hidden.
     cleared_bytes: AtomicI64,
+    /// What this group may hold of the store's budget.
+    budget: AtomicU64,
     history_on: AtomicBool,
     pub(crate) history: Mutex<History>,
 }
@@ -57,6 +59,7 @@ impl Store {
         settings: StoreSettings,
         seed: u64,
         grace_ms: i64,
+        budget: u64,
         since: Revision,
     ) -> Arc<Store> {
         let ordered = settings.class == StoreClass::Coordination;
@@ -81,6 +84,7 @@ impl Store {
             eviction,
             bytes: CachePadded::new(AtomicI64::new(0)),
             cleared_bytes: AtomicI64::new(0),
+            budget: AtomicU64::new(budget),
             history_on: AtomicBool::new(ordered),
             history: Mutex::new(History::new(since, limit)),
         })
@@ -125,6 +129,23 @@ impl Store {
     pub fn visible_bytes(&self) -> u64 {
         let hidden = self.cleared_bytes.load(Ordering::Relaxed);
         (self.bytes.load(Ordering::Relaxed) - hidden).max(0) as u64
+    }
+
+    /// The bytes that this group may hold of the store: in a cluster its replicated share of the store's
+    /// budget ([`crate::GroupCommand::SetBudget`]); alone the whole budget, and the node sees to the sum.
+    #[must_use]
+    pub fn budget(&self) -> u64 {
+        self.budget.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_budget(&self, bytes: u64) {
+        self.budget.store(bytes, Ordering::Relaxed);
+    }
+
+    /// How many bytes a leader has to evict ahead of a change that brings `incoming` ones.
+    #[must_use]
+    pub fn over_budget(&self, incoming: u64) -> u64 {
+        (self.visible_bytes() + incoming).saturating_sub(self.budget())
     }
 
     /// Bytes that [`crate::Machine::victims`] could choose; the group with the most gives first.
@@ -177,7 +198,7 @@ impl Store {
         if self.is_ordered() || on == self.keeps_history() {
             return since;
         }
-        *history = History::new(since, history.limit());
+        history.restart(since);
         self.history_on.store(on, Ordering::Relaxed);
         since
     }

@@ -1,11 +1,20 @@
 //! A part of a store's entries under one lock: table, slab, wheel, queues and index agree here.
 
 mod due;
+mod moment;
+mod touched;
 mod validate;
+
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 pub(crate) use due::Due;
 use hashbrown::HashTable;
+pub(crate) use moment::{Kept, SubMapMoment, Taken};
+use parking_lot::Mutex;
 
+use self::due::Ready;
+use self::touched::Touched;
 use crate::command::KeyRange;
 use crate::entry::{Draft, EntryRef};
 use crate::eviction::{EvictionQueues, Removal, heat_after_overwrite};
@@ -54,11 +63,11 @@ pub(crate) struct SubMap {
     table: HashTable<u32>,
     slab: Slab,
     wheel: Wheel,
-    /// Drained from the wheel, latest (deadline, key) first. Holds the entries themselves, so that
-    /// the order stands whatever becomes of their nodes.
-    ready: Vec<(i64, EntryRef)>,
-    /// The latest deadline of what was added to `ready` since it was sorted.
-    unsorted: Option<i64>,
+    /// Drained from the wheel. Holds the entries themselves, so that the order stands whatever
+    /// becomes of their nodes.
+    ready: BinaryHeap<Ready>,
+    /// Which nodes reads have slid since the leader last asked; none when solo.
+    touched: Option<Touched>,
     queues: Option<EvictionQueues>,
     index: Option<OrderedIndex>,
     /// Entries with a deadline.
@@ -68,6 +77,9 @@ pub(crate) struct SubMap {
     cleared_through: Revision,
     cleared: Held,
     swept_to: u32,
+    /// What open views of the machine still need: pushed and read under the shared lock, written by
+    /// changes under the exclusive one.
+    moments: Mutex<Vec<SubMapMoment>>,
 }
 
 impl SubMap {
@@ -77,8 +89,8 @@ impl SubMap {
             table: HashTable::new(),
             slab: Slab::new(traits.ordered),
             wheel: Wheel::new(),
-            ready: Vec::new(),
-            unsorted: None,
+            ready: BinaryHeap::new(),
+            touched: (traits.grace_ms > 0).then(Touched::default),
             queues,
             index: traits.ordered.then(OrderedIndex::default),
             timed: 0,
@@ -86,6 +98,7 @@ impl SubMap {
             cleared_through,
             cleared: Held::default(),
             swept_to: 0,
+            moments: Mutex::new(Vec::new()),
         }
     }
 
@@ -147,6 +160,7 @@ impl SubMap {
 
     /// Puts a new entry of the same key in the place of an old one, which is given back.
     pub(crate) fn overwrite(&mut self, id: u32, draft: Draft, version: Revision, at: i64) -> EntryRef {
+        self.keep_for_views(id);
         let old = self.slab.entry(id);
         let heat = old.heat().load(std::sync::atomic::Ordering::Relaxed);
         let old_charge = old.charge(self.traits.ordered);
@@ -170,6 +184,7 @@ impl SubMap {
 
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, id: u32, why: Removal) -> EntryRef {
+        self.keep_for_views(id);
         if let Some(queues) = &mut self.queues {
             queues.remove(&mut self.slab, id, why);
         }
@@ -191,7 +206,8 @@ impl SubMap {
     }
 
     /// A logged access.
-    pub(crate) fn touch(&self, id: u32, at: i64) {
+    pub(crate) fn touch(&mut self, id: u32, at: i64) {
+        self.keep_access_for_views(id);
         self.slab.entry(id).touch(at);
     }
 
@@ -203,9 +219,18 @@ impl SubMap {
     }
 
     /// Empties the sub-map at once and gives the old contents back, to be dropped elsewhere.
-    pub(crate) fn replace_by_empty(&mut self, cleared_through: Revision) -> SubMap {
+    pub(crate) fn replace_by_empty(&mut self, cleared_through: Revision) -> Arc<SubMap> {
         let queues = self.queues.as_ref().map(EvictionQueues::emptied);
-        std::mem::replace(self, SubMap::new(self.traits, cleared_through, queues))
+        let mut moments = std::mem::take(self.moments.get_mut());
+        let emptied = Arc::new(std::mem::replace(
+            self,
+            SubMap::new(self.traits, cleared_through, queues),
+        ));
+        for moment in &mut moments {
+            moment.go_on_with(&emptied);
+        }
+        *self.moments.get_mut() = moments;
+        emptied
     }
 
     /// Takes up to `limit` cleared entries out.
@@ -270,8 +295,8 @@ impl SubMap {
         self.table = HashTable::new();
         self.slab = Slab::new(self.traits.ordered);
         self.wheel.clear();
-        self.ready = Vec::new();
-        self.unsorted = None;
+        self.ready = BinaryHeap::new();
+        self.touched = self.touched.take().map(|_| Touched::default());
         if let Some(queues) = &mut self.queues {
             *queues = queues.emptied();
         }

@@ -143,7 +143,9 @@ fn a_victim_that_was_written_again_stays() {
     assert!(victims.len() > 2);
     let saved = String::from_utf8(victims[0].key().to_vec()).expect("text");
     group.put(&saved, "new");
-    let evicted = removed(&group.change(&Change::Evict { victims: &victims }));
+    let evicted = removed(&group.change(&Change::Evict {
+        victims: victims.as_slice().into(),
+    }));
     assert_eq!(evicted, victims.len() as u64 - 1);
     assert_eq!(group.value(&saved), Some("new".into()));
     let mut others = SmallVec::new();
@@ -165,7 +167,7 @@ fn clear_of_all_hides_everything_at_once_and_sweeps_free_the_memory() {
     assert!(group.store.needs_sweep() && group.store.bytes() == full);
     group.put("key:000001", "new");
     group.check();
-    let due = group.machine.due(group.now());
+    let due = group.machine.due(group.now(), 100);
     assert!(due.len() == 1 && due[0].sweep && !due[0].expire);
     let mut swept = 0;
     while group.store.needs_sweep() {

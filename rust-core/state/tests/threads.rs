@@ -74,7 +74,7 @@ fn mix(group: &Group, thread: u64, versions: &Mutex<Vec<Revision>>) -> u64 {
             }
             10 => {
                 group.count(KeyRange::All);
-                let _ = group.machine.due(group.now());
+                let _ = group.machine.due(group.now(), 100);
                 None
             }
             _ => {

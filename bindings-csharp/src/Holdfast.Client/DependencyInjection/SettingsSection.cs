@@ -27,6 +27,7 @@ internal static class SettingsSection
         ["Node"] = static (options, text) => options.Node = text.Text(),
         ["Clock"] = static (options, text) => options.Clock = text.Word<HoldfastClock>(),
         ["MemoryLimit"] = static (options, text) => options.MemoryLimit = text.Text(),
+        ["Data"] = static (options, text) => options.Data = text.Text(),
         ["DefaultClass"] = static (options, text) => options.DefaultClass = text.Word<HoldfastStoreClass>(),
         ["AutoCreateStores"] = static (options, text) => options.AutoCreateStores = text.Switch(),
         ["ConnectTimeout"] = static (options, text) => options.ConnectTimeout = text.Duration(),

@@ -105,6 +105,9 @@ public enum HoldfastErrorCode
     /// <summary>The server does not accept the client's credential.</summary>
     Unauthenticated = 55,
 
+    /// <summary>The data directory cannot be read or written: stores that are kept there take no changes.</summary>
+    StorageFailed = 56,
+
     /// <summary>The native library is missing or is not the one of this package.</summary>
     NativeLibrary = 70,
 

@@ -26,6 +26,12 @@ public class HoldfastClientOptions : HoldfastStoreOptions
     public string? MemoryLimit { get; set; }
 
     /// <summary>
+    /// <c>data</c>: directory that the embedded node keeps coordination stores in; null: in memory. A change is then answered
+    /// when it is on disk. Cache stores stay in memory.
+    /// </summary>
+    public string? Data { get; set; }
+
+    /// <summary>
     /// <c>default-class</c>: class of a store that this client makes when nothing says its class;
     /// <see cref="HoldfastStoreClass.Coordination"/> when null.
     /// </summary>
@@ -76,6 +82,7 @@ public class HoldfastClientOptions : HoldfastStoreOptions
         SettingLines.Add(lines, "node", Node);
         SettingLines.Add(lines, "clock", Clock);
         SettingLines.Add(lines, "memory-limit", MemoryLimit);
+        SettingLines.Add(lines, "data", Data);
         SettingLines.Add(lines, "default-class", DefaultClass);
         SettingLines.Add(lines, "auto-create-stores", AutoCreateStores);
         SettingLines.Add(lines, "connect-timeout", ConnectTimeout);
@@ -96,6 +103,7 @@ public class HoldfastClientOptions : HoldfastStoreOptions
             Node = Node,
             Clock = Clock,
             MemoryLimit = MemoryLimit,
+            Data = Data,
             DefaultClass = DefaultClass,
             AutoCreateStores = AutoCreateStores,
             ConnectTimeout = ConnectTimeout,

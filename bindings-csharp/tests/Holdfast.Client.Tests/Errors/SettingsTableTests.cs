@@ -10,6 +10,7 @@ public partial class SettingsTableTests
         Node = "n",
         Clock = HoldfastClock.Manual,
         MemoryLimit = "1GiB",
+        Data = "/var/lib/shop",
         Class = HoldfastStoreClass.Cache,
         MaxMemory = "64MiB",
         Eviction = HoldfastEviction.S3Fifo,
@@ -57,6 +58,7 @@ public partial class SettingsTableTests
             node=n
             clock=manual
             memory-limit=1GiB
+            data=/var/lib/shop
             default-class=cache
             auto-create-stores=off
             connect-timeout=5000ms

@@ -48,7 +48,8 @@ pub(crate) fn serve_settings() -> impl Iterator<Item = &'static Setting> {
 }
 
 pub(crate) fn is_serve_setting(setting: &Setting) -> bool {
-    matches!(setting.scope, Scope::Server | Scope::Node)
+    // `data` is for a node inside a process.
+    (matches!(setting.scope, Scope::Server | Scope::Node) && setting.name != "data")
         || matches!(setting.name, "token" | "tls-certificate" | "tls-key")
 }
 
@@ -77,6 +78,7 @@ fn value_name(kind: Kind) -> String {
         Kind::Path => "FILE".to_owned(),
         Kind::Secret => "SECRET".to_owned(),
         Kind::Address { or_off: false } => "HOST:PORT".to_owned(),
+        Kind::Addresses => "HOST:PORT,...".to_owned(),
         Kind::Address { or_off: true } => "HOST:PORT|off".to_owned(),
         Kind::Number { .. } => "N".to_owned(),
     }

@@ -177,6 +177,14 @@ impl Effective {
         self.read(name, Setting::duration).unwrap_or_default()
     }
 
+    /// Addresses with commas between them; none, when there are none.
+    pub(crate) fn addresses(&self, name: &str) -> Vec<String> {
+        match self.get(name) {
+            Some(_) => self.read(name, Setting::addresses),
+            None => Vec::new(),
+        }
+    }
+
     /// An address, `None` for `off`; a host's name is looked up.
     pub(crate) fn address(&self, name: &str) -> Result<Option<SocketAddr>, Failure> {
         let Some((host, port)) = self.read(name, Setting::address) else {

@@ -44,12 +44,13 @@ pub(super) fn start(level: &str, format: &str) {
     set.expect("nothing else in this program sets a subscriber");
 }
 
-/// Holdfast's own lines from `level` on, those of libraries from a coarser one: HTTP/2's frames at debug would bury what
-/// the node says.
+/// Holdfast's own lines from `level` on, those of libraries from a coarser one, which would bury what the node says.
 fn filter(level: LevelFilter) -> Targets {
     let libraries = match level {
         LevelFilter::TRACE => LevelFilter::DEBUG,
         LevelFilter::DEBUG => LevelFilter::INFO,
+        // The consensus library tells of every vote.
+        LevelFilter::INFO => LevelFilter::WARN,
         coarse => coarse,
     };
     Targets::new()

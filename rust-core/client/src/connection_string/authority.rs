@@ -22,6 +22,13 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl Endpoint {
+    /// `host:port`, as a node says its own; `None` when it is not that.
+    pub(crate) fn of_node(address: &str) -> Option<Endpoint> {
+        parse_endpoint(address, 1).ok()
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Endpoint { host, port } = self;

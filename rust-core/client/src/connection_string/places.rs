@@ -31,6 +31,12 @@ pub(super) fn check(topology: &Topology, settings: &Settings) -> Result<(), Erro
                 ("clock", node.clock.is_some()),
                 ("memory-limit", node.memory_limit.is_some()),
             ]);
+            if node.data.is_some() {
+                return Err(refused(
+                    "data",
+                    "is for a store in this process, and the store is on servers: leave it out",
+                ));
+            }
             if let Some(name) = of_node {
                 return Err(refused(
                     name,

@@ -281,6 +281,7 @@ fn settings_that_mean_nothing_where_the_store_is_are_refused() {
         ("holdfast://embedded/s?tls-ca=/a", "tls-ca", "for servers"),
         ("holdfast://h1/s?node=a", "node", "holdfast serve"),
         ("holdfast://h1/s?clock=manual", "clock", "holdfast serve"),
+        ("holdfast://h1/s?data=/a", "data", "in this process"),
         (
             "holdfasts://h1/s?memory-limit=1GiB",
             "memory-limit",

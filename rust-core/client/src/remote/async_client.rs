@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use holdfast_proto::log::NoLog;
-use holdfast_proto::session::{Operation, ReplyHeader, RequestHeader, StoreDescription, StoreStats, flags};
+use holdfast_proto::session::{
+    Operation, ReplyHeader, RequestHeader, StoreDescription, StoreStats, flags, operation_of,
+};
 use holdfast_proto::{Code, Error};
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::client::RemoteClient;
 use super::options::{ClientOptions, RemoteOptions};
+use super::reads::Reads;
 use super::sink::{Completed, Sink, StateChange};
 use crate::connection_string::ConnectionString;
 use crate::settings::StoreSettings;
@@ -22,6 +25,7 @@ use crate::settings::StoreSettings;
 pub struct AsyncClient {
     inner: Arc<Inner>,
     store: u32,
+    reads: Reads,
 }
 
 struct Inner {
@@ -150,7 +154,17 @@ impl AsyncClient {
                 connect_timeout,
             }),
             store,
+            reads: Reads::default(),
         })
+    }
+
+    /// The same client, whose reads are as fresh as this.
+    #[must_use]
+    pub fn reading(&self, reads: Reads) -> AsyncClient {
+        AsyncClient {
+            reads,
+            ..self.clone()
+        }
     }
 
     /// Another store (`name` or `tenant/name`) on the same connection. No I/O.
@@ -161,6 +175,7 @@ impl AsyncClient {
         Ok(AsyncClient {
             inner: Arc::clone(&self.inner),
             store: self.inner.client.open_store(name, given)?,
+            reads: self.reads,
         })
     }
 
@@ -179,10 +194,14 @@ impl AsyncClient {
     pub async fn call_within(
         &self,
         timeout: Option<Duration>,
-        request: RequestHeader,
+        mut request: RequestHeader,
         key: &[u8],
         value: &[u8],
     ) -> Result<Answer, Error> {
+        let is_read = operation_of(&request).is_ok_and(|operation| !operation.is_change());
+        if is_read && request.consistency == 0 {
+            self.reads.apply(&mut request);
+        }
         let Inner {
             client,
             waiters,

@@ -159,7 +159,7 @@ impl RemoteClient {
             io_thread::start(shared)?;
             core.thread = Thread::Running;
         }
-        core.wanted = true;
+        core.links[0].wanted |= core.cluster.is_none();
         let owner = Owner::Client(Arc::clone(&self.shared), ticket);
         let pending = Pending::new(owner, store, operation, Some(deadline));
         if operation == Operation::OpenStore {
@@ -171,14 +171,9 @@ impl RemoteClient {
             core.accept(pending, request, &[key, value], now);
         }
         let wake_keeper = core.watch(deadline);
-        // A connection that is looked after rarely has to be looked after more closely now.
-        let idle = std::mem::take(&mut core.idle);
-        let alone = core.write_alone() && !idle;
-        let waker = if alone { None } else { core.wake_link() };
+        let wakers = core.set_off();
         drop(core);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wakers.wake();
         if wake_keeper {
             shared.keeper.notify_one();
         }
@@ -220,7 +215,7 @@ impl RemoteClient {
     /// Requests on this connection that their callers wrote themselves.
     #[cfg(test)]
     pub(super) fn written_alone(&self) -> usize {
-        self.remote.shared.core.lock().written_alone
+        self.remote.shared.link(0).written_alone
     }
 
     fn store_index(&self, store: u32) -> Result<u32, Error> {
@@ -248,13 +243,7 @@ impl Core {
             .iter()
             .position(|store| &*store.name == name && store.definition == definition);
         let index = known.unwrap_or_else(|| {
-            self.stores.push(StoreEntry {
-                name: name.into(),
-                definition,
-                id: None,
-                opening: false,
-                max_value: None,
-            });
+            self.stores.push(StoreEntry::new(name, definition));
             self.stores.len() - 1
         });
         (index as u32, Arc::clone(&self.stores[index].name))

@@ -1,12 +1,28 @@
 //! From an accepted request to frames in the outbox.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
-use holdfast_proto::session::{CHUNK_FROM, FrameHead, FrameKind, Operation, RequestHeader, encode_frame};
+use holdfast_proto::session::{
+    CHUNK_FROM, FrameHead, FrameKind, Operation, RequestHeader, StoreDescription, encode_frame, flags,
+};
+use holdfast_state::StoreClass;
 use prost::Message;
 use tokio::time::Instant;
 
-use super::core::{Core, Large};
+use super::core::Core;
+use super::links::Large;
 use super::pending::{Owner, Pending, Stage};
+use super::route::is_of_many;
+
+/// How a request goes on.
+pub(super) enum Way {
+    /// Over this connection, now.
+    Over(usize),
+    Later(Stage),
+    /// As requests of their own, one for each group.
+    InParts,
+}
 
 impl Core {
     /// Takes a request in and puts it on its way as far as it can go now. The payload is the concatenation of `payload`.
@@ -21,9 +37,10 @@ impl Core {
         let length: usize = payload.iter().map(|part| part.len()).sum();
         let large = (length >= CHUNK_FROM).then(|| Bytes::from(payload.concat()));
         self.table.get_mut(slot).large_length = large.as_ref().map_or(0, Bytes::len);
-        match self.obstacle(slot, &header) {
-            None => self.send(slot, header, payload, large, now),
-            Some(stage) => {
+        match self.way(slot, &header, payload) {
+            Way::Over(link) => self.send(slot, link, header, payload, large, now),
+            Way::InParts => self.split(slot, &header, payload, now),
+            Way::Later(stage) => {
                 let mut copy = std::mem::take(&mut self.table.get_mut(slot).copy);
                 let header_length = header.encoded_len();
                 header.encode_raw(&mut copy);
@@ -42,55 +59,48 @@ impl Core {
         let (header_length, copy, large) = self.table.take(slot);
         let (encoded, payload) = copy.split_at(header_length);
         let header = RequestHeader::decode(encoded).expect("it was encoded here");
-        match self.obstacle(slot, &header) {
-            None => self.send(slot, header, &[payload], large, now),
-            Some(stage) => {
+        let whole = large.clone();
+        match self.way(slot, &header, &[whole.as_deref().unwrap_or(payload)]) {
+            Way::Over(link) => self.send(slot, link, header, &[payload], large, now),
+            Way::InParts => self.split(slot, &header, &[whole.as_deref().unwrap_or(payload)], now),
+            Way::Later(stage) => {
                 self.table.keep(slot, header_length, copy, large);
                 self.put_off(slot, stage);
             }
         }
     }
 
-    /// Changes that the window held back, now that it may have room.
+    /// Changes that a window held back, now that it may have room.
     pub(super) fn dispatch_held(&mut self, now: Instant) {
-        while let Some(&(slot, order)) = self.held.front() {
+        for lane in 0..self.lanes.len() {
+            self.dispatch_held_in(lane, now);
+        }
+        self.held = self.lanes.iter().map(|lane| lane.held.len()).sum();
+    }
+
+    fn dispatch_held_in(&mut self, lane: usize, now: Instant) {
+        while let Some(&(slot, order)) = self.lanes[lane].held.front() {
             let held = self
                 .table
                 .live(slot, order)
                 .is_some_and(|pending| pending.stage == Stage::Held);
             if !held {
-                self.held.pop_front();
+                self.lanes[lane].held.pop_front();
                 continue;
             }
-            let Some(up) = &self.up else { return };
             let count = self.table.get(slot).sequence_count();
-            let Some(sequence) = self.window.take(count, up.window) else {
+            let Some(sequence) = self.lanes[lane].window.take(count, self.session.window) else {
                 return;
             };
             self.table.get_mut(slot).sequence = Some((sequence, count));
-            self.held.pop_front();
+            self.lanes[lane].held.pop_front();
             self.dispatch(slot, now);
         }
     }
 
-    /// The caller no longer waits for a request that is on the wire.
-    pub(super) fn push_cancel(&mut self, number: u64) {
-        if self.up.as_ref().is_some_and(|up| !up.draining) {
-            encode_frame(
-                &mut self.outbox,
-                FrameHead::new(FrameKind::Cancel, number),
-                &(),
-                &[],
-            );
-        }
-    }
-
     /// A store's id is there: what waited for it goes.
-    pub(super) fn store_opened(&mut self, store: u32, id: u32, max_value: u32, now: Instant) {
-        let entry = &mut self.stores[store as usize];
-        entry.id = Some(id);
-        entry.max_value = Some(max_value).filter(|&most| most != 0);
-        entry.opening = false;
+    pub(super) fn store_opened(&mut self, store: u32, at_node: &StoreDescription, now: Instant) {
+        self.stores[store as usize].opened(at_node);
         for slot in self.waiting_for_store(store) {
             self.dispatch(slot, now);
         }
@@ -105,74 +115,94 @@ impl Core {
     fn put_off(&mut self, slot: usize, stage: Stage) {
         self.table.set_stage(slot, stage);
         if stage == Stage::Held {
-            let order = self.table.get(slot).order;
-            if self.has_no_room(slot) {
-                self.held_large.push_back((slot, order));
+            let pending = self.table.get(slot);
+            let (order, link, lane) = (pending.order, pending.link, pending.lane());
+            if self.has_no_room(slot, link) {
+                self.links[link].held_large.push_back((slot, order));
             } else {
-                self.held.push_back((slot, order));
+                self.lanes[lane].held.push_back((slot, order));
+                self.held += 1;
             }
         }
     }
 
-    /// What keeps a request from being sent now. A change that nothing keeps has its sequence afterwards.
-    fn obstacle(&mut self, slot: usize, header: &RequestHeader) -> Option<Stage> {
-        let Some(up) = self.up.as_ref().filter(|up| !up.draining) else {
-            return Some(Stage::Waiting);
-        };
-        let window = up.window;
-        let pending = self.table.get_mut(slot);
+    /// What keeps a request from being sent now, or where it goes. A change that nothing keeps has its sequence
+    /// afterwards.
+    fn way(&mut self, slot: usize, header: &RequestHeader, payload: &[&[u8]]) -> Way {
+        self.table.get_mut(slot).items = header.items;
+        if self.cluster.is_some() {
+            return self.way_in_cluster(slot, header, payload);
+        }
+        if self.links[0].usable().is_none() {
+            return Way::Later(Stage::Waiting);
+        }
+        let pending = self.table.get(slot);
         let (store, operation) = (pending.store, pending.operation);
-        pending.items = header.items;
         if !matches!(operation, Operation::OpenStore | Operation::Ping)
             && self.stores[store as usize].id.is_none()
         {
             self.open(store);
-            return Some(Stage::Opening);
+            return Way::Later(Stage::Opening);
         }
-        if self.has_no_room(slot) {
-            return Some(Stage::Held);
+        self.over(slot, 0)
+    }
+
+    /// Over a connection that is there, unless it or the window has no room.
+    pub(super) fn over(&mut self, slot: usize, link: usize) -> Way {
+        if self.has_no_room(slot, link) {
+            self.table.get_mut(slot).link = link;
+            return Way::Later(Stage::Held);
         }
         let pending = self.table.get_mut(slot);
+        let operation = pending.operation;
         // A clear that is made twice may remove what others have put in between: it is sent once.
         let once = matches!(operation, Operation::AdvanceClock | Operation::Clear);
         if !operation.is_change() || once || pending.sequence.is_some() {
-            return None;
+            return Way::Over(link);
         }
         let count = pending.sequence_count();
-        if count as usize > window {
+        let most = self.session.window;
+        if count as usize > most {
             // More than can be told apart from its retry: sent once, without a sequence.
-            return None;
+            return Way::Over(link);
         }
-        if !self.held.is_empty() {
-            return Some(Stage::Held);
+        let lane = &mut self.lanes[pending.lane()];
+        if !lane.held.is_empty() {
+            return Way::Later(Stage::Held);
         }
-        match self.window.take(count, window) {
+        match lane.window.take(count, most) {
             Some(sequence) => {
-                self.table.get_mut(slot).sequence = Some((sequence, count));
-                None
+                pending.sequence = Some((sequence, count));
+                Way::Over(link)
             }
-            None => Some(Stage::Held),
+            None => Way::Later(Stage::Held),
         }
     }
 
     /// Whether a payload in pieces is more than the node would take beside those that it has.
-    fn has_no_room(&self, slot: usize) -> bool {
-        let Some(up) = &self.up else { return false };
-        let (length, under_way) = (self.table.get(slot).large_length, self.table.large_under_way());
-        length > 0 && under_way > 0 && under_way + length > up.most_large
+    fn has_no_room(&self, slot: usize, link: usize) -> bool {
+        let length = self.table.get(slot).large_length;
+        if length == 0 {
+            return false;
+        }
+        let Some(up) = &self.links[link].up else {
+            return false;
+        };
+        let under_way = self.table.large_under_way(link);
+        under_way > 0 && under_way + length > up.most_large
     }
 
     /// Payloads in pieces that waited for room.
-    pub(super) fn dispatch_large(&mut self, now: Instant) {
-        while let Some(&(slot, order)) = self.held_large.front() {
+    pub(super) fn dispatch_large(&mut self, link: usize, now: Instant) {
+        while let Some(&(slot, order)) = self.links[link].held_large.front() {
             let held = self
                 .table
                 .live(slot, order)
                 .is_some_and(|pending| pending.stage == Stage::Held);
-            if held && (self.up.is_none() || self.has_no_room(slot)) {
+            if held && (self.links[link].up.is_none() || self.has_no_room(slot, link)) {
                 return;
             }
-            self.held_large.pop_front();
+            self.links[link].held_large.pop_front();
             if held {
                 self.dispatch(slot, now);
             }
@@ -180,7 +210,7 @@ impl Core {
     }
 
     /// Asks for a store's id.
-    fn open(&mut self, store: u32) {
+    pub(super) fn open(&mut self, store: u32) {
         let entry = &mut self.stores[store as usize];
         if std::mem::replace(&mut entry.opening, true) {
             return;
@@ -193,50 +223,68 @@ impl Core {
     fn send(
         &mut self,
         slot: usize,
+        link: usize,
         mut header: RequestHeader,
         payload: &[&[u8]],
         large: Option<Bytes>,
         now: Instant,
     ) {
-        let up = self.up.as_mut().expect("nothing is sent without a connection");
-        up.last_number += 1;
-        let number = up.last_number;
+        self.last_number += 1;
+        let number = self.last_number;
+        let epoch = match &self.cluster {
+            None => self.links[link].up.as_ref().map_or(0, |up| up.epoch),
+            Some(cluster) => self.table.get(slot).group.map_or(0, |group| cluster.epoch(group)),
+        };
         let pending = self.table.get_mut(slot);
+        pending.link = link;
         if pending.epoch == 0 {
-            pending.epoch = up.epoch;
+            pending.epoch = epoch;
         }
         if pending.was_sent {
             pending.retries += 1;
         }
-        header.store = self.stores[pending.store as usize].id.unwrap_or(0);
+        if pending.operation != Operation::ClusterMap {
+            header.store = self.stores[pending.store as usize].id.unwrap_or(0);
+        }
+        if let Some(group) = pending.group.filter(|_| is_of_many(pending.operation)) {
+            let in_parts = self.stores[pending.store as usize].class == StoreClass::Cache;
+            header.group = if in_parts { u32::from(group) } else { 0 };
+        }
         header.timeout_ms = pending.deadline.map_or(0, |deadline| remaining_ms(deadline, now));
         // Any start does, and wrapping around is expected.
         header.sent_ms = (now.saturating_duration_since(self.began).as_millis() as u32).max(1);
         if pending.operation.is_change() {
             header.sequence = pending.sequence.map_or(0, |(sequence, _)| sequence);
-            header.first_unacknowledged = self.window.first_unacknowledged();
+            header.first_unacknowledged = self.lanes[pending.lane()].window.first_unacknowledged();
             header.epoch = pending.epoch;
+            header.flags &= !flags::RETRY;
+            if !pending.was_sent {
+                pending.first_sent = Some(now);
+            } else if self.lanes[pending.lane()].confirmed || is_old(pending.first_sent, now) {
+                header.flags |= flags::RETRY;
+            }
         }
         let order = pending.order;
         let mut copy = std::mem::take(&mut pending.copy);
         copy.clear();
+        let line = &mut self.links[link];
         let mut head = FrameHead::new(FrameKind::Request, number);
-        let start = self.outbox.len() + FrameHead::LENGTH;
+        let start = line.outbox.len() + FrameHead::LENGTH;
         let header_length;
         let end = match &large {
             None => {
                 header_length = header.encoded_len();
-                encode_frame(&mut self.outbox, head, &header, payload);
-                copy.extend_from_slice(&self.outbox[start..]);
-                self.outbox_start + self.outbox.len() as u64
+                encode_frame(&mut line.outbox, head, &header, payload);
+                copy.extend_from_slice(&line.outbox[start..]);
+                line.outbox_start + line.outbox.len() as u64
             }
             Some(payload) => {
                 head.flags = FrameHead::IN_PIECES;
                 header.payload_length = payload.len() as u64;
                 header_length = header.encoded_len();
-                encode_frame(&mut self.outbox, head, &header, &[]);
-                copy.extend_from_slice(&self.outbox[start..]);
-                self.large.push(Large {
+                encode_frame(&mut line.outbox, head, &header, &[]);
+                copy.extend_from_slice(&line.outbox[start..]);
+                line.large.push(Large {
                     slot,
                     order,
                     number,
@@ -248,11 +296,16 @@ impl Core {
         };
         self.table.keep(slot, header_length, copy, large);
         self.table.set_stage(slot, Stage::Sent { number, end });
-        if self.in_flight == 0 {
-            self.busy_since = now;
-        }
-        self.in_flight += 1;
+        self.links[link].sent(now);
     }
+}
+
+/// No group forgets a session as fast.
+const SURELY_KNOWN: Duration = Duration::from_secs(10);
+
+/// Whether a group that does not know the session may have begun and forgotten it since.
+fn is_old(first_sent: Option<Instant>, now: Instant) -> bool {
+    first_sent.is_none_or(|first| now.saturating_duration_since(first) >= SURELY_KNOWN)
 }
 
 fn remaining_ms(deadline: Instant, now: Instant) -> u32 {

@@ -17,35 +17,44 @@ impl Core {
     pub(super) fn take(&mut self, slot: usize) -> Pending {
         let pending = self.table.remove(slot);
         if let Stage::Sent { .. } = pending.stage {
-            self.in_flight -= 1;
+            self.links[pending.link].in_flight -= 1;
         }
         if let Some((sequence, count)) = pending.sequence {
-            self.window.seen(sequence, count);
+            self.lanes[pending.lane()].window.seen(sequence, count);
         }
         pending
     }
 
     /// Completes a request with an error, through the keeper.
     pub(super) fn fail(&mut self, slot: usize, error: impl FnOnce(&Pending) -> Error) {
+        self.drop_parts(slot);
         let pending = self.take(slot);
         let error = error(&pending);
-        let server = self.up.as_ref().map_or(0, |up| up.server);
+        let server = self.links[pending.link].up.as_ref().map_or(0, |up| up.server);
         let server = if pending.may_have_arrived() { server } else { 0 };
-        if let Owner::Client(client, ticket) = pending.owner {
-            let completed = Completed {
-                ticket,
-                result: Err(error),
-                retries: pending.retries,
-                server,
-            };
-            self.finished.push((client, completed));
+        match pending.owner {
+            Owner::Client(client, ticket) => {
+                let completed = Completed {
+                    ticket,
+                    result: Err(error),
+                    retries: pending.retries,
+                    server,
+                };
+                self.finished.push((client, completed));
+            }
+            Owner::Part(parent, order, index) => {
+                self.part_done(parent, order, index, Err(error), pending.retries, server);
+            }
+            Owner::Store(store) => self.stores[store as usize].opening = false,
+            Owner::Map => self.map_refused(Instant::now()),
         }
     }
 
     /// Ends what the caller no longer waits for; the node is told when it may have it.
     pub(super) fn abandon(&mut self, slot: usize, error: impl FnOnce(&Pending) -> Error) {
-        if let Stage::Sent { number, .. } = self.table.get(slot).stage {
-            self.push_cancel(number);
+        let pending = self.table.get(slot);
+        if let Stage::Sent { number, .. } = pending.stage {
+            self.links[pending.link].push_cancel(number);
         }
         self.fail(slot, error);
     }
@@ -55,81 +64,108 @@ impl Core {
         if self.earliest.is_none_or(|earliest| earliest > now) {
             return;
         }
-        for slot in self
-            .table
-            .slots(|pending| pending.deadline.is_some_and(|deadline| deadline <= now))
-        {
-            let connected = self.up.is_some();
+        let too_late = |pending: &Pending| {
+            let is_part = matches!(pending.owner, Owner::Part(..));
+            !is_part && pending.deadline.is_some_and(|deadline| deadline <= now)
+        };
+        for slot in self.table.slots(too_late) {
+            let (connected, clustered) = (self.is_connected(), self.cluster.is_some());
             let last_error = std::mem::take(&mut self.last_error);
             self.abandon(slot, |pending| {
-                errors::too_late(pending, connected, &last_error, options)
+                if connected && clustered {
+                    errors::without_leader(pending, &last_error)
+                } else {
+                    errors::too_late(pending, connected, &last_error, options)
+                }
             });
             self.last_error = last_error;
         }
         self.earliest = self.table.earliest_deadline();
     }
 
-    /// The connection is gone: `written` of its stream's bytes reached the socket. What it may have carried to the node
+    /// A connection is gone: `written` of its stream's bytes reached the socket. What it may have carried to the node
     /// waits for the next one to say whether the session goes on, the rest waits to be sent as new.
-    pub(super) fn lost(&mut self, written: u64) {
-        let Some(up) = self.up.take() else { return };
-        for slot in self.table.slots(|pending| pending.stage != Stage::Waiting) {
-            let pending = self.table.get_mut(slot);
-            if let Stage::Sent { end, .. } = pending.stage {
-                pending.was_sent |= written >= end;
+    pub(super) fn lost(&mut self, link: usize, written: u64, now: Instant) {
+        let Some(up) = self.links[link].up.take() else {
+            return;
+        };
+        let clustered = self.cluster.is_some();
+        let held = std::mem::take(&mut self.links[link].held_large);
+        for (slot, order) in held {
+            if self
+                .table
+                .live(slot, order)
+                .is_some_and(|pending| pending.stage == Stage::Held)
+            {
+                self.table.set_stage(slot, Stage::Waiting);
             }
-            if let Owner::Store(store) = pending.owner {
+        }
+        let on_it = |pending: &Pending| match pending.stage {
+            Stage::Sent { .. } => pending.link == link,
+            // A node alone is asked for everything anew.
+            stage => !clustered && stage != Stage::Waiting,
+        };
+        for slot in self.table.slots(on_it) {
+            if self.table.contains(slot) {
+                self.lost_request(slot, written, &up.address);
+            }
+        }
+        let at = self.links[link].at;
+        self.links[link].end();
+        if !clustered {
+            self.lanes[0].held.clear();
+            self.held = 0;
+            return;
+        }
+        self.links[link].wanted = false;
+        self.links[0].wanted |= !self.is_connected();
+        for slot in self
+            .table
+            .slots(|pending| pending.to.is_some() && pending.to == at)
+        {
+            self.table.get_mut(slot).to = None;
+        }
+        self.want_map(now);
+        self.dispatch_waiting(now);
+    }
+
+    fn lost_request(&mut self, slot: usize, written: u64, address: &str) {
+        let clustered = self.cluster.is_some();
+        let pending = self.table.get_mut(slot);
+        if let Stage::Sent { end, .. } = pending.stage {
+            pending.was_sent |= written >= end;
+        }
+        match pending.owner {
+            Owner::Store(store) if !clustered => {
                 self.take(slot);
                 self.stores[store as usize].opening = false;
-                continue;
+                return;
             }
-            if !pending.was_sent {
-                pending.epoch = 0;
-                if let Some((sequence, count)) = pending.sequence.take() {
-                    self.window.seen(sequence, count);
-                }
+            Owner::Map => {
+                self.take(slot);
+                self.map_refused(Instant::now());
+                return;
             }
-            let pending = self.table.get(slot);
-            if pending.was_sent && pending.operation.is_change() && pending.sequence.is_none() {
-                // Never to be sent twice.
-                let address = up.address.clone();
-                self.fail(slot, |_| errors::connection_lost(&address));
-                continue;
-            }
-            self.table.set_stage(slot, Stage::Waiting);
+            _ => {}
         }
-        self.in_flight = 0;
-        self.held.clear();
-        self.held_large.clear();
-        self.large.clear();
-        self.outbox.clear();
-        self.outbox_start = 0;
-    }
-
-    /// A node that stops sent a request back: it goes to the next one. False: only its own node may execute it.
-    pub(super) fn turn_back(&mut self, slot: usize) -> bool {
-        let pending = self.table.get_mut(slot);
-        if let Owner::Store(store) = pending.owner {
-            // What waits for the store asks the next node.
-            self.take(slot);
-            self.stores[store as usize].opening = false;
-            return true;
+        if !pending.was_sent {
+            pending.epoch = 0;
+            self.release_sequence(slot);
         }
-        if pending.was_sent {
-            return false;
+        let pending = self.table.get(slot);
+        if pending.was_sent && pending.operation.is_change() && pending.sequence.is_none() {
+            // Never to be sent twice.
+            self.fail(slot, |_| errors::connection_lost(address));
+            return;
         }
-        if let Some((sequence, count)) = pending.sequence.take() {
-            self.window.seen(sequence, count);
-        }
-        pending.epoch = 0;
         self.table.set_stage(slot, Stage::Waiting);
-        self.in_flight -= 1;
-        true
     }
 
-    /// Requests that a node which got so many bytes of the stream has not answered.
-    pub(super) fn arrived(&self, written: u64) -> usize {
-        let arrived = |pending: &Pending| matches!(pending.stage, Stage::Sent { end, .. } if end <= written);
+    /// Requests that a node which got so many bytes of a connection's stream has not answered.
+    pub(super) fn arrived(&self, link: usize, written: u64) -> usize {
+        let arrived = |pending: &Pending| {
+            pending.link == link && matches!(pending.stage, Stage::Sent { end, .. } if end <= written)
+        };
         self.table.slots(arrived).len()
     }
 
@@ -144,8 +180,9 @@ impl Core {
     /// Every request ends with this error.
     pub(super) fn fail_all(&mut self, error: &Error) {
         for slot in self.table.slots(|_| true) {
-            if let Owner::Store(store) = self.table.get(slot).owner {
-                self.stores[store as usize].opening = false;
+            // The parts of what was split end with it.
+            if !self.table.contains(slot) {
+                continue;
             }
             self.fail(slot, |pending| error.clone().with_outcome(pending.outcome()));
         }

@@ -60,9 +60,45 @@ pub(super) fn too_late(
         Stage::Held => {
             "the request was held back because too many changes are unanswered, and its time ran out"
         }
+        Stage::Split => "not all groups answered in time",
         Stage::Waiting => "the request's time ran out before a node could be asked",
     };
     Error::new(Code::Timeout, message).with_outcome(outcome)
+}
+
+/// The deadline passed, and some node of the cluster is there.
+#[cold]
+pub(super) fn without_leader(pending: &Pending, last_error: &str) -> Error {
+    let last = if last_error.is_empty() {
+        String::new()
+    } else {
+        format!("; last error: {last_error}")
+    };
+    let message = match (pending.stage, pending.group) {
+        (Stage::Sent { .. }, _) => {
+            return Error::new(Code::Timeout, "the node did not answer in time")
+                .with_outcome(pending.outcome());
+        }
+        (Stage::Waiting | Stage::Held, Some(group)) => {
+            format!("no node that leads group {group} could be reached in time{last}")
+        }
+        (Stage::Split, _) => format!("not every group of the store answered in time{last}"),
+        (Stage::Opening, _) => format!("no node opened the store in time{last}"),
+        _ => format!("no node of the cluster could answer in time{last}"),
+    };
+    Error::new(Code::Unavailable, message).with_outcome(pending.outcome())
+}
+
+#[cold]
+pub(super) fn group_restarted(group: u16) -> Error {
+    Error::new(
+        Code::Unavailable,
+        format!(
+            "group {group} lost what it held in memory before the change was answered: it may have been applied, and is \
+             not there any more"
+        ),
+    )
+    .with_outcome(Outcome::Unknown)
 }
 
 #[cold]

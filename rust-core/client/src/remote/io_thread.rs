@@ -1,4 +1,4 @@
-//! The one thread of a connection. It reads, writes, keeps time and calls the sinks.
+//! The one thread of a client's connections. It reads, writes, keeps time and calls the sinks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use holdfast_proto::{Code, Error};
 use tokio::runtime::{Builder, Runtime};
 
 use super::core::Thread;
+use super::links::Link;
 use super::registry::Shared;
 use super::{keeper, link};
 
@@ -47,7 +48,7 @@ fn run(runtime: Runtime, shared: &Arc<Shared>) {
                     Ok(()) => {}
                     Err(failed) => resume_unwind(failed.into_panic()),
                 },
-                () = link::run(shared) => {}
+                () = link::run(shared, 0) => {}
             }
         });
     }));
@@ -67,7 +68,7 @@ fn break_down(shared: &Shared, panic: &str) {
         let mut core = shared.core.lock();
         core.thread = Thread::Broken;
         core.fail_all(&error);
-        core.up = None;
+        core.links.iter_mut().for_each(Link::end);
     }
     loop {
         // A sink that panics loses its batch; the others get theirs.

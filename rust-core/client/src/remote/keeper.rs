@@ -6,17 +6,29 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::client::ClientShared;
+use super::link;
 use super::registry::Shared;
-use super::sink::Completed;
+use super::sink::{Completed, StateChange};
 
 /// Runs until the connection's last client is gone and everything is delivered.
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut sleep = pin!(sleep_until(Instant::now() + FAR));
+    // The tasks of connections beside the first.
+    let mut links = JoinSet::new();
     loop {
-        let (wakes, stop) = look(&shared);
+        let Looked {
+            wakes,
+            stop,
+            new_links,
+        } = look(&shared);
+        for link in new_links {
+            let shared = Arc::clone(&shared);
+            links.spawn(async move { link::run(&shared, link).await });
+        }
         shared.deliver();
         if stop {
             return;
@@ -27,6 +39,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         tokio::select! {
             biased;
+            Some(Err(failed)) = links.join_next(), if !links.is_empty() => resume_unwind(failed.into_panic()),
             () = shared.keeper.notified() => {}
             () = sleep.as_mut() => {}
         }
@@ -36,25 +49,40 @@ pub(super) async fn run(shared: Arc<Shared>) {
 /// Nothing waits so long.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
-/// Ends what is too late; when to look again, and whether that was the last time.
-fn look(shared: &Shared) -> (Option<Instant>, bool) {
+/// What is to do next.
+struct Looked {
+    /// When to look again.
+    wakes: Option<Instant>,
+    /// That was the last time.
+    stop: bool,
+    new_links: Vec<usize>,
+}
+
+/// Ends what is too late and asks for what is to be known.
+fn look(shared: &Shared) -> Looked {
     let now = Instant::now();
     let mut core = shared.core.lock();
     core.expire(now, &shared.options);
+    core.refresh_map(now);
     core.dispatch_held(now);
-    core.dispatch_large(now);
-    core.keeper_wakes = core.earliest;
-    let waker = if core.outbox.is_empty() {
-        None
-    } else {
-        core.wake_link()
-    };
-    let result = (core.earliest, core.stop);
-    drop(core);
-    if let Some(waker) = waker {
-        waker.wake();
+    for link in 0..core.links.len() {
+        core.dispatch_large(link, now);
     }
-    result
+    let due = core.map_due();
+    core.keeper_needed = false;
+    core.keeper_wakes = match (core.earliest, due) {
+        (Some(earliest), Some(due)) => Some(earliest.min(due)),
+        (earliest, due) => earliest.or(due),
+    };
+    let wakers = core.wakers();
+    let looked = Looked {
+        wakes: core.keeper_wakes,
+        stop: core.stop,
+        new_links: std::mem::take(&mut core.new_links),
+    };
+    drop(core);
+    wakers.wake();
+    looked
 }
 
 impl Shared {
@@ -73,9 +101,7 @@ impl Shared {
             if events.is_empty() && finished.is_empty() && closing.is_empty() {
                 break;
             }
-            for (client, event) in events {
-                panicked = guarded(|| client.sink.state_changed(&event)).or(panicked);
-            }
+            panicked = tell(events).or(panicked);
             for (client, mut batch) in by_client(finished) {
                 panicked = guarded(|| client.sink.completed(&mut batch)).or(panicked);
             }
@@ -87,6 +113,20 @@ impl Shared {
             resume_unwind(panic);
         }
     }
+
+    /// Delivers events alone, and gives the panic of a sink. On the I/O thread only.
+    pub(super) fn tell(&self) -> Option<Box<dyn Any + Send>> {
+        let events = std::mem::take(&mut self.core.lock().events);
+        tell(events)
+    }
+}
+
+fn tell(events: Vec<(Arc<ClientShared>, StateChange)>) -> Option<Box<dyn Any + Send>> {
+    let mut panicked = None;
+    for (client, event) in events {
+        panicked = guarded(|| client.sink.state_changed(&event)).or(panicked);
+    }
+    panicked
 }
 
 /// Calls a sink; its panic is for the caller to pass on, once the others have theirs.

@@ -2,6 +2,7 @@
 
 mod connect;
 mod drive;
+mod own;
 mod reader;
 mod receive;
 mod refusal;
@@ -19,25 +20,29 @@ use tokio::time::{Instant, sleep};
 use self::connect::Connection;
 pub(super) use self::connect::{Failed, passing};
 use self::drive::Ended;
-use super::core::Up;
 use super::errors;
+use super::links::Up;
 use super::registry::Shared;
 use super::sink::{ConnectionState, StateChange};
 
 /// Runs for ever.
-pub(super) async fn run(shared: &Arc<Shared>) {
-    wanted(shared).await;
-    announce(shared, ConnectionState::Connecting, String::new(), String::new());
+pub(super) async fn run(shared: &Arc<Shared>, link: usize) {
+    wanted(shared, link).await;
+    if link == 0 {
+        announce(shared, ConnectionState::Connecting, String::new(), String::new());
+    }
     // A seed of its own for each process and connection, so that clients that lost one node do not return in step.
-    let mut jitter = fastrand::Rng::with_seed(shared.core.lock().session.id as u64);
+    let seed = shared.core.lock().session.id as u64;
+    let mut jitter = fastrand::Rng::with_seed(seed ^ link as u64);
     let mut next = 0;
     let (mut failures, mut short_lived) = (0_u32, 0_u32);
     loop {
-        match round(shared, next).await {
-            Ok((endpoint, connection)) => {
+        wanted(shared, link).await;
+        match round(shared, link, next).await {
+            Ok((address, connection)) => {
                 failures = 0;
                 let began = Instant::now();
-                next = serve(shared, endpoint, connection).await;
+                next = serve(shared, link, address, connection).await;
                 if began.elapsed() >= LIVED {
                     short_lived = 0;
                     continue;
@@ -49,6 +54,8 @@ pub(super) async fn run(shared: &Arc<Shared>) {
             }
             Err(refusal) => {
                 let timing = &shared.options.timing;
+                // The nodes of a cluster that refuse a client are not all that there are.
+                let refusal = refusal.filter(|_| link == 0 && !shared.core.lock().is_connected());
                 let most = if refusal.is_some() {
                     timing.lasting_backoff
                 } else {
@@ -57,6 +64,7 @@ pub(super) async fn run(shared: &Arc<Shared>) {
                 if let Some(refusal) = refusal {
                     refuse(shared, refusal);
                 }
+                unreachable(shared, link);
                 failures = failures.saturating_add(1);
                 sleep(most.mul_f64(jitter.f64())).await;
             }
@@ -67,18 +75,30 @@ pub(super) async fn run(shared: &Arc<Shared>) {
 /// A connection that ends earlier has failed, as far as the pause before the next attempt goes.
 const LIVED: Duration = Duration::from_secs(1);
 
-/// Until the first request.
-async fn wanted(shared: &Shared) {
+/// Until somebody needs the connection: in a cluster one after the other may do without.
+async fn wanted(shared: &Shared, link: usize) {
     std::future::poll_fn(|context| {
-        let mut core = shared.core.lock();
-        if core.wanted {
+        let mut line = shared.link(link);
+        if line.wanted {
+            line.sleeping = false;
             return std::task::Poll::Ready(());
         }
-        core.waker = Some(context.waker().clone());
-        core.sleeping = true;
+        line.waker = Some(context.waker().clone());
+        line.sleeping = true;
         std::task::Poll::Pending
     })
     .await;
+}
+
+/// No attempt of a round succeeded.
+fn unreachable(shared: &Shared, link: usize) {
+    let mut core = shared.core.lock();
+    core.unreachable(link, Instant::now());
+    let clustered = core.cluster.is_some();
+    drop(core);
+    if clustered {
+        shared.keeper.notify_one();
+    }
 }
 
 /// Upper bound of the pause after so many rounds without success.
@@ -86,16 +106,38 @@ fn backoff((first, most): (Duration, Duration), failures: u32) -> Duration {
     first.saturating_mul(1 << failures.min(16)).min(most)
 }
 
-/// Tries every endpoint once, from `first` on. The error: what nodes refuse this client for, if any does.
-async fn round(shared: &Arc<Shared>, first: usize) -> Result<(usize, Box<Connection>), Option<Error>> {
+/// Where a connection was made.
+struct Address {
+    /// In the round's order.
+    index: usize,
+    /// How many there are.
+    count: usize,
+    /// 1 + the index among the endpoints that the client was given; 0: none of them.
+    server: u32,
+}
+
+/// Tries every address once, from `first` on. The error: what nodes refuse this client for, if any does.
+async fn round(
+    shared: &Arc<Shared>,
+    link: usize,
+    first: usize,
+) -> Result<(Address, Box<Connection>), Option<Error>> {
     let endpoints = &shared.options.endpoints;
+    let addresses = shared.core.lock().addresses(link, endpoints);
+    let count = addresses.len();
     let mut refusal = None;
-    for offset in 0..endpoints.len() {
-        let endpoint = (first + offset) % endpoints.len();
-        match connect::endpoint(shared, endpoint).await {
-            Ok(connection) => return Ok((endpoint, Box::new(connection))),
+    for offset in 0..count {
+        let index = (first + offset) % count;
+        let address = &addresses[index];
+        match connect::endpoint(shared, address).await {
+            Ok(connection) => {
+                let given = endpoints.iter().position(|endpoint| endpoint == address);
+                let server = given.map_or(0, |given| given as u32 + 1);
+                let address = Address { index, count, server };
+                return Ok((address, Box::new(connection)));
+            }
             Err(Failed { error, lasting }) => {
-                let text = format!("{}: {}", endpoints[endpoint], error.message);
+                let text = format!("{address}: {}", error.message);
                 shared.log.line(Level::Debug, &text);
                 shared.core.lock().last_error = text;
                 if lasting {
@@ -107,79 +149,106 @@ async fn round(shared: &Arc<Shared>, first: usize) -> Result<(usize, Box<Connect
     Err(refusal)
 }
 
-/// Until the connection ends; the endpoint to try first then.
-async fn serve(shared: &Arc<Shared>, endpoint: usize, connection: Box<Connection>) -> usize {
+/// Until the connection ends; the address to try first then.
+async fn serve(shared: &Arc<Shared>, link: usize, at: Address, connection: Box<Connection>) -> usize {
     let address = connection.address.clone();
-    begin(shared, endpoint, &connection);
+    if !begin(shared, link, at.server, &connection) {
+        let text = format!("{address} belongs to another cluster than it did");
+        shared.log.line(Level::Warning, &text);
+        unreachable(shared, link);
+        return 0;
+    }
     shared.deliver();
-    let (ended, written) = drive::run(shared, *connection).await;
+    let (ended, written) = drive::run(shared, link, *connection).await;
     let Ended {
         reason,
         refused,
         leave,
         pause,
     } = ended;
-    let node = {
+    let (node, connected) = {
         let mut core = shared.core.lock();
-        let node = core.up.as_ref().map_or_else(String::new, |up| up.node.clone());
-        core.lost(written);
+        let up = core.links[link].up.as_ref();
+        let node = up.map_or_else(String::new, |up| up.node.clone());
         core.last_error = format!("{address}: {reason}");
-        node
+        core.lost(link, written, Instant::now());
+        (node, core.is_connected())
     };
     shared.log.line(
         Level::Warning,
         &format!("the connection to {address} ended: {reason}"),
     );
-    announce_lost(shared, address, node, reason);
-    if let Some(error) = refused {
+    if !connected {
+        announce_lost(shared, address, node, reason);
+    }
+    if let Some(error) = refused.filter(|_| link == 0 && !connected) {
         shared.core.lock().refuse(error);
     }
     shared.keeper.notify_one();
-    let count = shared.options.endpoints.len();
-    if count == 1 && !pause.is_zero() {
+    if at.count == 1 && !pause.is_zero() {
         sleep(pause.min(shared.options.timing.backoff.1)).await;
     }
-    if leave { (endpoint + 1) % count } else { endpoint }
+    if leave {
+        (at.index + 1) % at.count
+    } else {
+        at.index
+    }
 }
 
-/// A node accepted the session: what waits goes to it.
-fn begin(shared: &Shared, endpoint: usize, connection: &Connection) {
+/// A node accepted the session: what waits goes to it. False: it is not one that this connection is for.
+fn begin(shared: &Shared, link: usize, server: u32, connection: &Connection) -> bool {
     let Connection { welcome, address, .. } = connection;
     let now = Instant::now();
     let mut core = shared.core.lock();
-    let epoch_changed = core.session.epoch != 0 && core.session.epoch != welcome.epoch;
+    if !core.meet(link, welcome) {
+        return false;
+    }
+    let clustered = core.cluster.is_some();
+    let alone = !core.is_connected();
+    let epoch_changed = !clustered && core.session.epoch != 0 && core.session.epoch != welcome.epoch;
     core.refusal = None;
-    core.up = Some(Up {
+    if alone {
+        // Nothing is on its way that could be taken for something else.
+        core.last_number = 0;
+    }
+    let first_number = core.last_number;
+    core.links[link].begin(Up {
         address: address.clone(),
         node: welcome.node.clone(),
         epoch: welcome.epoch,
-        server: endpoint as u32 + 1,
-        window: (welcome.dedupe_window as usize).max(1),
+        server,
         most_large: most_large(welcome),
         writer: connection.transport.writer(),
         draining: false,
-        last_number: 0,
+        first_number,
     });
-    core.outbox.clear();
-    core.outbox_start = 0;
-    core.lone = true;
-    core.idle = false;
-    core.sleeping = false;
-    resume(&mut core, welcome, address, now);
-    core.change_state(StateChange {
-        state: ConnectionState::Connected,
-        address: address.clone(),
-        node: welcome.node.clone(),
-        epoch: welcome.epoch,
-        epoch_changed,
-        reason: String::new(),
-    });
+    core.session.window = (welcome.dedupe_window as usize).max(1);
+    if clustered {
+        core.session.epoch = welcome.epoch.max(1);
+        core.name_links();
+        core.want_map(now);
+        core.dispatch_waiting(now);
+    } else {
+        resume(&mut core, welcome, address, now);
+    }
+    if alone {
+        core.change_state(StateChange {
+            state: ConnectionState::Connected,
+            address: address.clone(),
+            node: welcome.node.clone(),
+            epoch: welcome.epoch,
+            epoch_changed,
+            reason: String::new(),
+        });
+    }
     drop(core);
+    shared.keeper.notify_one();
     let text = format!(
         "connected to {address} (node {}, epoch {})",
         welcome.node, welcome.epoch
     );
     shared.log.line(Level::Information, &text);
+    true
 }
 
 /// What a node that says nothing of it takes.
@@ -212,12 +281,7 @@ fn resume(core: &mut super::core::Core, welcome: &Welcome, address: &str, now: I
             core.fail(slot, |_| errors::session_lost(address));
         }
     }
-    for slot in core.table.slots(|_| true) {
-        // Whatever asks for a store's id on the way is in the table too, and on its way already.
-        if core.table.get(slot).stage == super::pending::Stage::Waiting {
-            core.dispatch(slot, now);
-        }
-    }
+    core.dispatch_waiting(now);
 }
 
 fn refuse(shared: &Shared, refusal: Error) {

@@ -10,6 +10,7 @@ use slab::Slab;
 use tokio::time::Instant;
 
 use super::client::ClientShared;
+use super::join::Join;
 
 /// Who waits for the reply.
 pub(super) enum Owner {
@@ -17,6 +18,10 @@ pub(super) enum Owner {
     Client(Arc<ClientShared>, u64),
     /// The requests for a store (its index in `Core::stores`) whose id is being asked for.
     Store(u32),
+    /// The cluster's map is asked for.
+    Map,
+    /// A request that was split: its slot and order, and which of its parts this is.
+    Part(usize, u64, usize),
 }
 
 /// How far a request has come.
@@ -28,6 +33,8 @@ pub(super) enum Stage {
     Opening,
     /// A change that waits for room in the session's window.
     Held,
+    /// Its parts, requests of their own, are on their way.
+    Split,
     /// In the outbox or on the wire. `end`: the stream's position after its last byte, `u64::MAX` while the last piece
     /// of its payload has not been cut.
     Sent { number: u64, end: u64 },
@@ -43,6 +50,17 @@ pub(super) struct Pending {
     /// Of acceptance: requests are sent, and sent again, in this order.
     pub(super) order: u64,
     pub(super) stage: Stage,
+    /// The connection that it is on, or was last.
+    pub(super) link: usize,
+    /// In a cluster: the group that it is about, once known.
+    pub(super) group: Option<u16>,
+    /// In a cluster: the node to ask, of a request that any may answer; an index in the cluster's.
+    pub(super) to: Option<usize>,
+    /// Times that a node said that another one leads the group.
+    pub(super) hops: u32,
+    /// A read that may be answered by any replica was turned away by one.
+    pub(super) leader_only: bool,
+    pub(super) join: Option<Box<Join>>,
     /// The encoded header, then the payload unless it is `large`.
     pub(super) copy: Vec<u8>,
     pub(super) header_length: usize,
@@ -54,6 +72,8 @@ pub(super) struct Pending {
     pub(super) sequence: Option<(u64, u32)>,
     /// The node's epoch at the first sending.
     pub(super) epoch: u64,
+    /// When an earlier connection took all of it, or this one began to.
+    pub(super) first_sent: Option<Instant>,
     /// An earlier connection took all of it: the node may have executed it.
     pub(super) was_sent: bool,
     pub(super) retries: u32,
@@ -70,12 +90,19 @@ impl Pending {
             deadline,
             order: 0,
             stage: Stage::Waiting,
+            link: 0,
+            group: None,
+            to: None,
+            hops: 0,
+            leader_only: false,
+            join: None,
             copy: Vec::new(),
             header_length: 0,
             large: None,
             large_length: 0,
             sequence: None,
             epoch: 0,
+            first_sent: None,
             was_sent: false,
             retries: 0,
             items: 0,
@@ -88,6 +115,11 @@ impl Pending {
             Operation::Batch => self.items.max(1),
             _ => 1,
         }
+    }
+
+    /// The lane of its sequence numbers.
+    pub(super) fn lane(&self) -> usize {
+        usize::from(self.group.unwrap_or(0))
     }
 
     /// What became of it if nothing more is heard.
@@ -124,8 +156,8 @@ pub(super) struct Table {
     by_ticket: HashTable<u32>,
     spare: Vec<Vec<u8>>,
     bytes: usize,
-    /// Of payloads in pieces whose requests are sent.
-    large_under_way: usize,
+    /// Bytes of payloads in pieces whose requests are sent, by connection.
+    large_under_way: Vec<usize>,
     next_order: u64,
 }
 
@@ -137,7 +169,7 @@ impl Table {
         pending.copy = self.spare.pop().unwrap_or_default();
         let ticket = match &pending.owner {
             Owner::Client(client, ticket) => Some(hash_ticket(client.id, *ticket)),
-            Owner::Store(_) => None,
+            _ => None,
         };
         self.bytes += pending.bytes();
         let slot = self.slots.insert(pending);
@@ -174,14 +206,20 @@ impl Table {
 
     /// Sets the stage; on the wire a request is found by its number.
     pub(super) fn set_stage(&mut self, slot: usize, stage: Stage) {
-        let large = self.slots[slot].large_length;
+        let (large, link) = (self.slots[slot].large_length, self.slots[slot].link);
         let before = std::mem::replace(&mut self.slots[slot].stage, stage);
         if let Stage::Sent { number, .. } = before {
-            self.large_under_way -= large;
+            if large > 0 {
+                self.large_under_way[link] -= large;
+            }
             self.forget_number(slot, number);
         }
         if let Stage::Sent { number, .. } = stage {
-            self.large_under_way += large;
+            if large > 0 {
+                let links = self.large_under_way.len().max(link + 1);
+                self.large_under_way.resize(links, 0);
+                self.large_under_way[link] += large;
+            }
             let slots = &self.slots;
             self.by_number
                 .insert_unique(hash(number), slot as u32, |&slot| number_hash_of(slots, slot));
@@ -199,6 +237,14 @@ impl Table {
     /// The slot if the request of that order is still in it.
     pub(super) fn live(&self, slot: usize, order: u64) -> Option<&Pending> {
         self.slots.get(slot).filter(|pending| pending.order == order)
+    }
+
+    pub(super) fn live_mut(&mut self, slot: usize, order: u64) -> Option<&mut Pending> {
+        self.slots.get_mut(slot).filter(|pending| pending.order == order)
+    }
+
+    pub(super) fn contains(&self, slot: usize) -> bool {
+        self.slots.contains(slot)
     }
 
     pub(super) fn slot_of_number(&self, number: u64) -> Option<usize> {
@@ -222,7 +268,9 @@ impl Table {
         let mut pending = self.slots.remove(slot);
         self.bytes -= pending.bytes();
         if let Stage::Sent { number, .. } = pending.stage {
-            self.large_under_way -= pending.large_length;
+            if pending.large_length > 0 {
+                self.large_under_way[pending.link] -= pending.large_length;
+            }
             self.forget_number(slot, number);
         }
         if let Owner::Client(client, ticket) = &pending.owner
@@ -252,6 +300,10 @@ impl Table {
         found.into_iter().map(|(_, slot)| slot).collect()
     }
 
+    pub(super) fn count(&self, which: impl Fn(&Pending) -> bool) -> usize {
+        self.slots.iter().filter(|(_, pending)| which(pending)).count()
+    }
+
     pub(super) fn earliest_deadline(&self) -> Option<Instant> {
         self.slots
             .iter()
@@ -264,9 +316,9 @@ impl Table {
         self.bytes
     }
 
-    /// Bytes of payloads in pieces whose requests are sent and not answered.
-    pub(super) fn large_under_way(&self) -> usize {
-        self.large_under_way
+    /// Bytes of payloads in pieces whose requests are sent on a connection and not answered.
+    pub(super) fn large_under_way(&self, link: usize) -> usize {
+        self.large_under_way.get(link).copied().unwrap_or(0)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -310,7 +362,7 @@ fn number_hash_of(slots: &Slab<Pending>, slot: u32) -> u64 {
 fn ticket_hash_of(slots: &Slab<Pending>, slot: u32) -> u64 {
     match &slots[slot as usize].owner {
         Owner::Client(client, ticket) => hash_ticket(client.id, *ticket),
-        Owner::Store(_) => 0,
+        _ => 0,
     }
 }
 

@@ -4,10 +4,11 @@ use std::sync::{Arc, Weak};
 
 use holdfast_proto::log::LogSink;
 use holdfast_proto::{Code, Error};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::core::{Core, Thread};
+use super::links::Link;
 use super::options::RemoteOptions;
 
 /// What the threads of one connection share.
@@ -22,20 +23,19 @@ pub(super) struct Shared {
 impl Shared {
     /// Wakes whoever has something to do after the callers' side changed the core.
     pub(super) fn wake_all(&self, mut core: MutexGuard<'_, Core>) {
-        let waker = if core.outbox.is_empty() {
-            None
-        } else {
-            core.wake_link()
-        };
+        let wakers = core.wakers();
         drop(core);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wakers.wake();
         self.keeper.notify_one();
+    }
+
+    /// One connection's part of the core.
+    pub(super) fn link(&self, link: usize) -> MappedMutexGuard<'_, Link> {
+        MutexGuard::map(self.core.lock(), |core| &mut core.links[link])
     }
 }
 
-/// A connection (to one node at a time) and its I/O thread; they end with the last client.
+/// A connection (to one node at a time, or to several of a cluster) and its I/O thread; they end with the last client.
 pub(super) struct Remote {
     pub(super) shared: Arc<Shared>,
 }

@@ -29,6 +29,8 @@ pub struct NodeSettings {
     pub clock: Option<Clock>,
     /// What it may use for all its stores, in bytes.
     pub memory_limit: Option<u64>,
+    /// The directory that its coordination stores are kept in; `None`: in memory.
+    pub data: Option<String>,
 }
 
 impl NodeSettings {
@@ -45,7 +47,7 @@ impl NodeSettings {
     }
 
     /// `NodeConflict` if what was given contradicts what the node runs with. `node` itself chooses the node.
-    pub fn check_against(&self, clock: Clock, memory_limit: u64) -> Result<(), Error> {
+    pub fn check_against(&self, clock: Clock, memory_limit: u64, data: Option<&str>) -> Result<(), Error> {
         let mut contradictions = Vec::new();
         if let Some(given) = self.clock.filter(|given| *given != clock) {
             contradictions.push(format!("clock {}, not {}", clock.word(), given.word()));
@@ -53,6 +55,10 @@ impl NodeSettings {
         if let Some(given) = self.memory_limit.filter(|given| *given != memory_limit) {
             let (runs_with, given) = (bytes_text(memory_limit), bytes_text(given));
             contradictions.push(format!("memory-limit {runs_with}, not {given}"));
+        }
+        if let Some(given) = self.data.as_deref().filter(|given| Some(*given) != data) {
+            let runs_with = data.map_or_else(|| "no data".to_owned(), |data| format!("data {data}"));
+            contradictions.push(format!("{runs_with}, not {given}"));
         }
         if contradictions.is_empty() {
             return Ok(());
@@ -75,6 +81,7 @@ impl NodeSettings {
             "node" => self.node = Some(value::text(setting, text)?),
             "clock" => self.clock = Some(value::word(setting, text)?),
             "memory-limit" => self.memory_limit = Some(value::bytes(setting, text)?),
+            "data" => self.data = Some(value::text(setting, text)?),
             other => unreachable!("'{other}' is no node's setting"),
         }
         Ok(())
@@ -85,11 +92,13 @@ impl NodeSettings {
             node,
             clock,
             memory_limit,
+            data,
         } = self;
         [
             given("node", node, String::clone),
             given("clock", clock, |clock| clock.word().to_owned()),
             given("memory-limit", memory_limit, |bytes| bytes_text(*bytes)),
+            given("data", data, String::clone),
         ]
         .into_iter()
         .flatten()

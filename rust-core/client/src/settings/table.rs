@@ -55,6 +55,8 @@ pub enum Kind {
         /// Whether `off` is accepted too.
         or_off: bool,
     },
+    /// One or more addresses, none of port 0, with commas between them.
+    Addresses,
     /// A whole number.
     Number {
         /// Smallest accepted.
@@ -150,6 +152,14 @@ impl Setting {
     /// As [`Setting::check`].
     pub fn address(&self, text: &str) -> Result<Option<(String, u16)>, Error> {
         value::address(self, text)
+    }
+
+    /// Reads a list of addresses, each as it was given.
+    ///
+    /// # Errors
+    /// As [`Setting::check`].
+    pub fn addresses(&self, text: &str) -> Result<Vec<String>, Error> {
+        value::addresses(self, text)
     }
 }
 

@@ -19,6 +19,7 @@ fn sample(setting: &Setting) -> &'static str {
         Kind::Path => "/etc/holdfast/größe.pem",
         Kind::Secret => "hunter2",
         Kind::Address { .. } => "[::1]:0",
+        Kind::Addresses => "host1:7861,host2:7861",
         Kind::Number { .. } => "7",
     }
 }
@@ -287,14 +288,14 @@ fn a_setting_given_twice_is_refused() {
 #[test]
 fn only_what_an_opener_gave_contradicts_the_node() {
     let node = |pairs: &[(&str, &str)]| Settings::from_pairs(pairs).unwrap().node;
-    assert_eq!(node(&[]).check_against(Clock::Manual, GIB), Ok(()));
+    assert_eq!(node(&[]).check_against(Clock::Manual, GIB, None), Ok(()));
     assert_eq!(
-        node(&[("clock", "manual"), ("memory-limit", "1GiB")]).check_against(Clock::Manual, GIB),
+        node(&[("clock", "manual"), ("memory-limit", "1GiB")]).check_against(Clock::Manual, GIB, None),
         Ok(())
     );
     let contradicting = [("node", "a"), ("clock", "manual"), ("memory-limit", "2GiB")];
     let error = node(&contradicting)
-        .check_against(Clock::System, GIB)
+        .check_against(Clock::System, GIB, None)
         .unwrap_err();
     assert_eq!(error.code, Code::NodeConflict);
     assert_eq!(
@@ -303,13 +304,30 @@ fn only_what_an_opener_gave_contradicts_the_node() {
          node=NAME for a node of your own"
     );
     let error = node(&[("clock", "system")])
-        .check_against(Clock::Manual, GIB)
+        .check_against(Clock::Manual, GIB, None)
         .unwrap_err();
     assert_eq!(
         error.message,
         "the process's shared node runs with clock manual, not system; leave that out, or add node=NAME for \
          a node of your own"
     );
+}
+
+#[test]
+fn a_node_keeps_its_data_where_its_first_opener_said() {
+    let node = |pairs: &[(&str, &str)]| Settings::from_pairs(pairs).unwrap().node;
+    let there = Some("/var/lib/shop");
+    assert_eq!(node(&[]).check_against(Clock::System, GIB, there), Ok(()));
+    let same = [("data", "/var/lib/shop")];
+    assert_eq!(node(&same).check_against(Clock::System, GIB, there), Ok(()));
+    for (runs_with, says) in [(None, "no data"), (Some("/tmp/shop"), "data /tmp/shop")] {
+        let error = node(&same)
+            .check_against(Clock::System, GIB, runs_with)
+            .unwrap_err();
+        assert_eq!(error.code, Code::NodeConflict);
+        let wanted = format!("runs with {says}, not /var/lib/shop");
+        assert!(error.message.contains(&wanted), "{}", error.message);
+    }
 }
 
 #[test]

@@ -105,19 +105,35 @@ pub(super) fn address(setting: &Setting, text: &str) -> Result<Option<(String, u
     if or_off && text.eq_ignore_ascii_case("off") {
         return Ok(None);
     }
-    let split = || {
-        let (host, port) = text.rsplit_once(':')?;
-        let port = port
-            .bytes()
-            .all(|b| b.is_ascii_digit())
-            .then(|| port.parse().ok())??;
-        let host = match host.strip_prefix('[') {
-            Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?.to_string(),
-            None => Some(host).filter(|host| is_host(host))?.to_owned(),
-        };
-        Some((host, port))
+    split(text).map(Some).ok_or_else(|| refused(setting, text))
+}
+
+fn split(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port = port
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| port.parse().ok())??;
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?.to_string(),
+        None => Some(host).filter(|host| is_host(host))?.to_owned(),
     };
-    split().map(Some).ok_or_else(|| refused(setting, text))
+    Some((host, port))
+}
+
+/// Addresses with commas between them; a port of 0 is none that others could ask.
+pub(super) fn addresses(setting: &Setting, text: &str) -> Result<Vec<String>, Error> {
+    if setting.kind != Kind::Addresses {
+        mistyped(setting)
+    }
+    let one = |part: &str| {
+        let (_, port) = split(part)?;
+        (port != 0).then(|| part.to_owned())
+    };
+    text.split(',')
+        .map(|part| one(part.trim()))
+        .collect::<Option<_>>()
+        .ok_or_else(|| refused(setting, text))
 }
 
 /// A host's name or its address in version 4.
@@ -151,6 +167,7 @@ pub(super) fn check(setting: &Setting, given: &str) -> Result<(), Error> {
         Kind::Bool => switch(setting, given).map(drop),
         Kind::Name | Kind::Text | Kind::Path | Kind::Secret => text(setting, given).map(drop),
         Kind::Address { .. } => address(setting, given).map(drop),
+        Kind::Addresses => addresses(setting, given).map(drop),
         Kind::Number { .. } => number(setting, given).map(drop),
     }
 }
@@ -192,6 +209,7 @@ fn refused(setting: &Setting, text: &str) -> Error {
             let off = if or_off { ", or off" } else { "" };
             format!("an address such as 127.0.0.1:7861, [::1]:7861 or localhost:0{off}")
         }
+        Kind::Addresses => "addresses such as host1:7861,host2:7861,host3:7861".to_owned(),
         Kind::Number { least, most } => format!("a whole number from {least} to {most}"),
     };
     let name = setting.name;

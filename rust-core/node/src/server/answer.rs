@@ -5,7 +5,7 @@ use std::sync::Arc;
 use holdfast_proto::limits::{check_bounds, check_clock_step, check_key, check_ttl, check_value};
 use holdfast_proto::session::{Operation, ReplyHeader, RequestHeader, flags, outcome_reply};
 use holdfast_proto::{Code, Error, Outcome, bytes_text, change_refused};
-use holdfast_state::{EntryRef, EntryView};
+use holdfast_state::{EntryRef, EntryView, StoreSettings};
 
 use super::failure::{Failure, node_error, store_error};
 use super::hooks::Identity;
@@ -106,6 +106,10 @@ impl Caller {
             (Operation::Ping, _) => Ok(self.ping()),
             (Operation::OpenStore, _) => Ok(stores::open(&self.shared, &self.identity, header, key)?.into()),
             (Operation::AdvanceClock, _) => Ok(self.advance_clock(header)?.into()),
+            (Operation::ClusterMap, _) => Err(Failure::new(
+                Code::Unsupported,
+                "this node belongs to no cluster: it has everything itself",
+            )),
             (_, Some(store)) => self.in_store(operation, store, header, (key, value), dedupe_hits),
             (_, None) => Err(Failure::new(
                 Code::InvalidArgument,
@@ -166,7 +170,7 @@ impl Caller {
         (key, value): (&[u8], &[u8]),
         dedupe_hits: &mut u64,
     ) -> Result<(ReplyHeader, Option<EntryRef>), Error> {
-        check_change(operation, store, header, key, value)?;
+        check_change(operation, store.settings(), header, key, value)?;
         let Some(change) = header.change(operation, key, value) else {
             let message = format!("{operation:?} is no change of one key");
             return Err(Error::new(Code::InvalidArgument, message));
@@ -241,16 +245,16 @@ fn other_epoch(sent: u64, epoch: u64) -> Error {
 
 /// What a client of this project checks before it sends.
 #[inline]
-fn check_change(
+pub(crate) fn check_change(
     operation: Operation,
-    store: &NodeStore,
+    settings: &StoreSettings,
     header: &RequestHeader,
     key: &[u8],
     value: &[u8],
 ) -> Result<(), Error> {
     check_key(key)?;
     if operation == Operation::Put {
-        check_value(key, value.len(), store.settings().max_value)?;
+        check_value(key, value.len(), settings.max_value)?;
     }
     if operation == Operation::Increment {
         let (minimum, maximum) = (

@@ -144,6 +144,22 @@ impl Connection {
         Ok(())
     }
 
+    /// The largest value of the store that a request is about, if the caller may ask it at all.
+    fn most_of_value(
+        &mut self,
+        operation: Operation,
+        header: &RequestHeader,
+        length: usize,
+    ) -> Result<u32, Error> {
+        #[cfg(feature = "cluster")]
+        if self.caller.shared.cluster().is_some() {
+            return super::clustered::most_of_value(&self.caller, operation, header, length);
+        }
+        let store = self.stores.find(self.caller.shared.node(), header.store)?;
+        self.caller.check(operation, store, header, length)?;
+        Ok(store.settings().max_value)
+    }
+
     /// Refuses what could not be run before room is taken for it.
     fn admit(
         &mut self,
@@ -155,12 +171,11 @@ impl Connection {
             let message = format!("{operation:?} has no payload of {length} bytes");
             return Err(Error::new(Code::InvalidArgument, message).into());
         }
-        let store = self.stores.find(self.caller.shared.node(), header.store)?;
-        self.caller.check(operation, store, header, length)?;
+        let max_value = self.most_of_value(operation, header, length)?;
         let too_large = TooLarge {
             key_length: header.key_length as usize,
             value_length: length.saturating_sub(header.key_length as usize),
-            max_value: store.settings().max_value,
+            max_value,
         };
         if too_large.key_length > MAX_KEY {
             let most = bytes_text(MAX_KEY as u64);

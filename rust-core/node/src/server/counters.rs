@@ -6,7 +6,7 @@ use crossbeam_utils::CachePadded;
 use holdfast_proto::session::Operation;
 
 /// One more than the highest operation number.
-pub const OPERATIONS: usize = 18;
+pub const OPERATIONS: usize = 19;
 /// Number of [`CodeClass`]es.
 pub const CODE_CLASSES: usize = 4;
 const STRIPES: usize = 16;
@@ -79,6 +79,7 @@ pub fn operation_name(number: usize) -> Option<&'static str> {
         Operation::Stats => "stats",
         Operation::AdvanceClock => "advance_clock",
         Operation::Ping => "ping",
+        Operation::ClusterMap => "cluster_map",
     })
 }
 

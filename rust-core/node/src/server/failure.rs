@@ -36,10 +36,7 @@ impl From<FrameError> for Failure {
 /// The node's error as a client gets it.
 #[cold]
 pub(crate) fn node_error(failed: NodeError) -> Error {
-    match failed {
-        NodeError::State(refused) => Error::from(refused),
-        NodeError::Group(_) | NodeError::Unexpected(_) => Error::new(Code::Internal, failed.to_string()),
-    }
+    Error::from(failed)
 }
 
 /// The node's error about a store: a defect names it.

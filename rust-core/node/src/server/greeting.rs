@@ -23,6 +23,8 @@ use super::stream::Stream;
 
 /// Most bytes that are kept of what a client calls itself.
 const MOST_NAME: usize = 256;
+/// When a client comes back to a node that has not found its cluster yet.
+const COME_BACK_MS: u32 = 200;
 
 /// What came of the first words.
 pub(crate) enum Greeted {
@@ -122,7 +124,13 @@ fn read_hello(frame: &Frame<'_>) -> Result<Hello, FrameError> {
 /// Checks who comes, and answers.
 fn welcome(shared: &Arc<Shared>, stream: &Stream, hello: Hello, rest: Bytes) -> Result<Start, Goodbye> {
     let node = shared.node();
-    if !hello.cluster_id.is_empty() && id_of(&hello.cluster_id) != Some(node.cluster_id()) {
+    let Some(belonging) = belonging(shared) else {
+        let reason = format!("node '{}' is not part of a formed cluster yet", node.name());
+        let mut goodbye = refusal(Code::Unavailable, reason, true);
+        goodbye.reconnect_after_ms = COME_BACK_MS;
+        return Err(goodbye);
+    };
+    if !hello.cluster_id.is_empty() && id_of(&hello.cluster_id) != Some(belonging.cluster_id) {
         let reason = format!(
             "node '{}' belongs to another cluster than the client expects",
             node.name()
@@ -150,7 +158,7 @@ fn welcome(shared: &Arc<Shared>, stream: &Stream, hello: Hello, rest: Bytes) -> 
     };
     let mut out = BytesMut::from(&Preamble::OWN.encode()[..]);
     let head = FrameHead::new(FrameKind::Welcome, 0);
-    encode_frame(&mut out, head, &answer(shared, resumed), &[]);
+    encode_frame(&mut out, head, &answer(shared, &belonging, resumed), &[]);
     Ok(Start {
         peer,
         identity,
@@ -201,15 +209,40 @@ fn resume(shared: &Arc<Shared>, hello: &Hello) -> Result<(Option<SessionUse>, bo
     Ok((Some(session), resumed))
 }
 
-fn answer(shared: &Shared, session_resumed: bool) -> Welcome {
+/// What the node belongs to, as it tells clients.
+struct Belonging {
+    cluster_id: u128,
+    incarnation: u128,
+    features: u64,
+}
+
+/// `None` while the node has not found its cluster.
+fn belonging(shared: &Shared) -> Option<Belonging> {
+    #[cfg(feature = "cluster")]
+    if let Some(cluster) = shared.cluster() {
+        return Some(Belonging {
+            cluster_id: cluster.cluster_id()?,
+            incarnation: cluster.incarnation().0,
+            features: holdfast_proto::session::features::CLUSTER,
+        });
+    }
+    let node = shared.node();
+    Some(Belonging {
+        cluster_id: node.cluster_id(),
+        incarnation: node.incarnation(),
+        features: 0,
+    })
+}
+
+fn answer(shared: &Shared, belonging: &Belonging, session_resumed: bool) -> Welcome {
     let node = shared.node();
     let limits = &shared.options().limits;
     Welcome {
         node: node.name().to_owned(),
-        incarnation: id_bytes(node.incarnation()),
-        cluster_id: id_bytes(node.cluster_id()),
+        incarnation: id_bytes(belonging.incarnation),
+        cluster_id: id_bytes(belonging.cluster_id),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
-        features: 0,
+        features: belonging.features,
         epoch: node.epoch(),
         session_resumed,
         limits: Some(Limits {

@@ -67,17 +67,19 @@ pub(crate) async fn serve_grpc(shared: Arc<Shared>, streams: mpsc::Receiver<Stre
         .timeout(CALL_TIMEOUT)
         .max_concurrent_streams(MOST_STREAMS)
         .max_frame_size(MOST_FRAME)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
+        .initial_stream_window_size(window(&shared))
+        .initial_connection_window_size(window(&shared))
         .http2_max_header_list_size(MOST_HEADERS)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_service(health)
         .add_service(reflection)
-        .add_service(admin)
-        .serve_with_incoming_shutdown(streams, async move {
-            stopped.stopped().await;
-        });
+        .add_service(admin);
+    #[cfg(feature = "cluster")]
+    let served = served.add_optional_service(super::clustered::peers(&shared));
+    let served = served.serve_with_incoming_shutdown(streams, async move {
+        stopped.stopped().await;
+    });
     let last = async {
         shared.stopped().await;
         tokio::time::sleep(LAST_CALLS).await;
@@ -89,6 +91,16 @@ pub(crate) async fn serve_grpc(shared: Arc<Shared>, streams: mpsc::Receiver<Stre
         () = last => {}
     }
     watch.abort();
+}
+
+/// What a peer may send ahead: other nodes of a cluster send values.
+fn window(shared: &Shared) -> u32 {
+    #[cfg(feature = "cluster")]
+    if shared.cluster().is_some() {
+        return super::clustered::WINDOW;
+    }
+    let _ = shared;
+    WINDOW
 }
 
 /// Keeps the health service's answer the same as `/readyz`'s.

@@ -116,6 +116,10 @@ pub(crate) fn not_ready(shared: &Shared) -> Option<String> {
     if shared.is_stopping() {
         return Some("the node is stopping".to_owned());
     }
+    #[cfg(feature = "cluster")]
+    if let Some(cluster) = shared.cluster() {
+        return cluster.not_ready();
+    }
     shared.node().failure()
 }
 

@@ -48,7 +48,7 @@ pub(super) enum Input<'a> {
 }
 
 impl Input<'_> {
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Input::Here(bytes) => bytes,
             Input::Whole(bytes, _) => bytes,
@@ -193,6 +193,10 @@ impl Connection {
         input: Input<'_>,
         deadline: Option<Instant>,
     ) -> Result<(), Failure> {
+        #[cfg(feature = "cluster")]
+        if self.caller.shared.cluster().is_some() {
+            return self.run_in_cluster(number, operation, header, input, deadline);
+        }
         let payload = input.bytes();
         let store = if needs_store(operation) {
             let store = self.stores.find(self.caller.shared.node(), header.store)?;
@@ -284,10 +288,14 @@ impl Connection {
 }
 
 #[inline]
-fn needs_store(operation: Operation) -> bool {
+pub(super) fn needs_store(operation: Operation) -> bool {
     !matches!(
         operation,
-        Operation::OpenStore | Operation::AdvanceClock | Operation::Ping | Operation::Unspecified
+        Operation::OpenStore
+            | Operation::AdvanceClock
+            | Operation::Ping
+            | Operation::ClusterMap
+            | Operation::Unspecified
     )
 }
 

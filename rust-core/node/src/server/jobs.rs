@@ -41,6 +41,12 @@ const CANCELLED: u8 = 2;
 pub(crate) struct JobState(AtomicU8);
 
 impl JobState {
+    /// Of a job that runs at once.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn running() -> Self {
+        Self(AtomicU8::new(RUNNING))
+    }
+
     fn leave_waiting(&self, to: u8) -> bool {
         self.0
             .compare_exchange(WAITING, to, Ordering::AcqRel, Ordering::Acquire)
@@ -66,7 +72,7 @@ pub(crate) struct Job {
 }
 
 /// Sees to it that the job is answered, whatever happens to it.
-struct Unanswered {
+pub(crate) struct Unanswered {
     link: Arc<Link>,
     number: u64,
     operation: Operation,
@@ -74,7 +80,17 @@ struct Unanswered {
 }
 
 impl Unanswered {
-    fn answer(mut self, result: Result<Answer, Failure>, dedupe_hits: u64) {
+    #[cfg(feature = "cluster")]
+    pub(crate) fn new(link: &Arc<Link>, number: u64, operation: Operation) -> Self {
+        Self {
+            link: Arc::clone(link),
+            number,
+            operation,
+            answered: false,
+        }
+    }
+
+    pub(crate) fn answer(mut self, result: Result<Answer, Failure>, dedupe_hits: u64) {
         self.answered = true;
         self.complete(result, dedupe_hits);
     }
@@ -154,7 +170,7 @@ pub(crate) fn start(link: &Arc<Link>, job: Job) -> Arc<JobState> {
 
 impl Unanswered {
     /// Somebody else has answered, or nobody is there to hear it.
-    fn forget(mut self) {
+    pub(crate) fn forget(mut self) {
         self.answered = true;
     }
 }

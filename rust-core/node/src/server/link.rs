@@ -89,7 +89,7 @@ impl Link {
         *self.waker.lock() = Some(waker.clone());
     }
 
-    fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(waker) = &*self.waker.lock() {
             waker.wake_by_ref();
         }

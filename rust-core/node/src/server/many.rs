@@ -17,7 +17,7 @@ const PAGE: i64 = 1_000;
 /// Most entries of a page: their headers have to fit too.
 const MOST_PAGE: usize = 200_000;
 /// Most bytes of keys and values of one page; one entry always fits.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Most bytes that an item's header takes, without its message.
 pub(crate) const ITEM_ROOM: usize = 80;
 
@@ -130,8 +130,11 @@ pub(crate) fn stats(store: &NodeStore) -> ReplyHeader {
     }
 }
 
-pub(crate) fn scan(store: &NodeStore, header: &RequestHeader, range: &KeyRange<'_>) -> Result<Answer, Error> {
-    let keys_only = header.has(flags::KEYS_ONLY);
+/// Most entries of the page that a scan asks for.
+///
+/// # Errors
+/// `InvalidArgument` when there are to be less than none.
+pub(crate) fn page_limit(header: &RequestHeader) -> Result<usize, Error> {
     let limit = match header.maximum {
         None | Some(0) => PAGE,
         Some(given) => given,
@@ -140,12 +143,17 @@ pub(crate) fn scan(store: &NodeStore, header: &RequestHeader, range: &KeyRange<'
         let message = format!("a page has at least one entry, not {limit}");
         Error::new(Code::InvalidArgument, message)
     })?;
+    Ok(limit.min(MOST_PAGE))
+}
+
+pub(crate) fn scan(store: &NodeStore, header: &RequestHeader, range: &KeyRange<'_>) -> Result<Answer, Error> {
+    let keys_only = header.has(flags::KEYS_ONLY);
     let page = store
         .scan(&ScanRequest {
             range: *range,
             descending: header.has(flags::DESCENDING),
             cursor: &header.cursor,
-            limit: limit.min(MOST_PAGE),
+            limit: page_limit(header)?,
             byte_limit: PAGE_BYTES,
             keys_only,
         })

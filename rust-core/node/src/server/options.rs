@@ -33,6 +33,9 @@ pub struct ServerOptions {
     pub permissions: &'static dyn Permissions,
     /// How much of it.
     pub quotas: &'static dyn Quotas,
+    /// What it needs to be one of several nodes; `None`: it is alone.
+    #[cfg(feature = "cluster")]
+    pub cluster: Option<crate::cluster::ClusterOptions>,
 }
 
 /// What peers may take, and how long.
@@ -95,6 +98,8 @@ impl ServerOptions {
             log,
             permissions: &ALLOW_ALL,
             quotas: &ALLOW_ALL,
+            #[cfg(feature = "cluster")]
+            cluster: None,
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Shared {
     open: watch::Sender<usize>,
     started: Instant,
     started_unix_ms: i64,
+    #[cfg(feature = "cluster")]
+    cluster: Option<Arc<crate::cluster::ClusterNode>>,
 }
 
 impl Shared {
@@ -94,6 +96,8 @@ impl Shared {
             open: watch::Sender::new(0),
             started: Instant::now(),
             started_unix_ms: first_revision() / 1_000,
+            #[cfg(feature = "cluster")]
+            cluster: super::clustered::node(&node, &options),
             node,
             options,
         }
@@ -104,6 +108,14 @@ impl Shared {
     #[inline]
     pub fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// The node as one of several, if it is.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    #[inline]
+    pub fn cluster(&self) -> Option<&Arc<crate::cluster::ClusterNode>> {
+        self.cluster.as_ref()
     }
 
     /// What the server was started with.

@@ -106,5 +106,6 @@ fn describe(store: &NodeStore) -> StoreDescription {
         class: StoreClass::from(settings.class) as i32,
         max_memory: settings.max_memory,
         max_value: settings.max_value,
+        hash_tags: settings.hash_tags,
     }
 }

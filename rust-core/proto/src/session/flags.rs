@@ -27,6 +27,11 @@ pub const RANGE: u32 = 1 << 9;
 pub const DESCENDING: u32 = 1 << 10;
 /// Keys without values.
 pub const KEYS_ONLY: u32 = 1 << 11;
+/// An earlier connection may have carried this change to a node already, and its group has known the session since or
+/// may have forgotten it. A group that does not know the session must not begin it with such a request: what became of
+/// the change is no longer known there (`SessionExpired`, outcome Unknown). Without the flag a group begins a session
+/// that it does not know: the client vouches that nothing of the session can have been forgotten.
+pub const RETRY: u32 = 1 << 12;
 
 /// The key existed (before the operation, for a change).
 pub const FOUND: u32 = 1;

@@ -1,8 +1,10 @@
 //! Replies: one of each shape that an operation answers with, and one with every field.
 
+use holdfast_proto::session::cluster_map::{Group, Node};
 use holdfast_proto::session::{
-    FrameHead, FrameKind, ReplyHeader, StoreClass, StoreDescription, StoreStats, flags,
+    ClusterMap, FrameHead, FrameKind, ReplyHeader, StoreClass, StoreDescription, StoreStats, flags, id_bytes,
 };
+use prost::Message;
 
 use crate::example::{Content, Example, Items, bytes, items_payload};
 
@@ -48,6 +50,17 @@ fn each() -> Vec<(&'static str, ReplyHeader, Vec<u8>)> {
         ("reply_stats", stats(), Vec::new()),
         ("reply_page", page(), items_payload(&page_items())),
         ("reply_with_every_field", with_every_field(), b"value".to_vec()),
+        (
+            "reply_open_store_with_hash_tags",
+            open_store_with_hash_tags(),
+            Vec::new(),
+        ),
+        ("reply_not_led_here", not_led_here(), Vec::new()),
+        (
+            "reply_cluster_map",
+            ReplyHeader::default(),
+            cluster_map().encode_to_vec(),
+        ),
     ]
 }
 
@@ -111,7 +124,74 @@ fn description() -> StoreDescription {
         class: StoreClass::Cache as i32,
         max_memory: 256 << 20,
         max_value: 1 << 20,
+        // Younger than this file: `reply_open_store_with_hash_tags` has it.
+        hash_tags: false,
     }
+}
+
+fn open_store_with_hash_tags() -> ReplyHeader {
+    ReplyHeader {
+        store: Some(StoreDescription {
+            hash_tags: true,
+            ..description()
+        }),
+        ..ReplyHeader::default()
+    }
+}
+
+fn not_led_here() -> ReplyHeader {
+    ReplyHeader {
+        code: 50,
+        message: "this node does not lead group 7".to_owned(),
+        redirect: "node-2.example:7861".to_owned(),
+        ..ReplyHeader::default()
+    }
+}
+
+fn cluster_map() -> ClusterMap {
+    let node = |name: &str, address: &str, incarnation| Node {
+        name: name.to_owned(),
+        address: address.to_owned(),
+        incarnation: id_bytes(incarnation),
+    };
+    ClusterMap {
+        cluster_id: id_bytes(0x1111_2222_3333_4444_5555_6666_7777_8888),
+        version: 9,
+        nodes: vec![
+            node("node-1", "node-1.example:7861", 1),
+            node("node-2", "[::1]:7862", 2),
+        ],
+        groups: vec![
+            Group {
+                id: 0,
+                epoch: 1_790_000_000_000_001,
+                leader: 2,
+                term: 3,
+                replicas: vec![0, 1],
+            },
+            Group {
+                id: 5,
+                epoch: 1_790_000_000_000_002,
+                leader: 0,
+                term: 4,
+                replicas: vec![1],
+            },
+        ],
+        coordination_groups: 4,
+        cache_groups: 8,
+        coordination_slots: vec![1, 2, 3, 4],
+        cache_slots: vec![5, 12],
+    }
+}
+
+#[test]
+fn the_payload_of_a_map_is_the_map() {
+    let all = all();
+    let payload = all.iter().find_map(|example| match &example.content {
+        Content::Reply(_, _, payload) if example.name == "reply_cluster_map" => Some(&payload[..]),
+        _ => None,
+    });
+    assert_eq!(ClusterMap::decode(payload.unwrap()), Ok(cluster_map()));
 }
 
 fn stats() -> ReplyHeader {

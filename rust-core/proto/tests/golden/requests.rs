@@ -18,6 +18,7 @@ pub(crate) fn all() -> Vec<Example> {
     let mut all: Vec<Example> = each().into_iter().map(by_operation).collect();
     all.push(Example::new("request_with_every_field", with_every_field()));
     all.push(Example::new("request_in_pieces", in_pieces()));
+    all.push(Example::new("request_of_a_part", of_a_part()));
     all.push(Example::new("items_of_a_request", Content::RequestItems(items())));
     all
 }
@@ -70,6 +71,12 @@ fn each() -> Vec<(RequestHeader, Vec<u8>)> {
     };
     each.push((advance_clock, Vec::new()));
     each.push((read(Operation::Ping), Vec::new()));
+    let cluster_map = RequestHeader {
+        operation: Operation::ClusterMap as i32,
+        timeout_ms: 1_000,
+        ..RequestHeader::default()
+    };
+    each.push((cluster_map, Vec::new()));
     each
 }
 
@@ -218,6 +225,18 @@ fn in_pieces() -> Content {
     Content::Request(head, header, Vec::new())
 }
 
+/// A retry of a batch's part in one group.
+fn of_a_part() -> Content {
+    let items = items_payload(&items());
+    let header = RequestHeader {
+        flags: flags::RETRY,
+        items: 3,
+        group: 12,
+        ..change(Operation::Batch)
+    };
+    Content::Request(FrameHead::new(FrameKind::Request, 300), header, items)
+}
+
 fn with_every_field() -> Content {
     let header = RequestHeader {
         operation: Operation::Put as i32,
@@ -247,6 +266,8 @@ fn with_every_field() -> Content {
         definition: Some(definition()),
         payload_length: 26,
         sent_ms: 27,
+        // Younger than this file: `request_of_a_part` has it.
+        group: 0,
     };
     Content::Request(
         FrameHead::new(FrameKind::Request, u64::MAX),

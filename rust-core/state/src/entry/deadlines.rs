@@ -92,17 +92,19 @@ impl EntryRef {
         }
     }
 
-    /// A read at `now` slides the deadline, and gives the new one. Volatile.
+    /// A read at `now` slides the deadline; says whether that moved it. Volatile.
     #[inline]
-    pub(crate) fn slide(&self, now: i64) {
+    pub(crate) fn slide(&self, now: i64) -> bool {
         let Some(sliding) = self.sliding() else {
-            return;
+            return false;
         };
         let cap = self.cap().unwrap_or(i64::MAX);
         let deadline = cap.min(now.saturating_add(sliding.window));
-        if deadline > sliding.read() && deadline > sliding.logged() {
+        let moves = deadline > sliding.read() && deadline > sliding.logged();
+        if moves {
             sliding.access_deadline.fetch_max(deadline, Ordering::Relaxed);
         }
+        moves
     }
 
     /// A logged access at `at`; only under the exclusive lock.
@@ -112,11 +114,23 @@ impl EntryRef {
         }
     }
 
+    /// The last logged access of a sliding entry; of others anything.
+    #[inline]
+    pub(crate) fn access_at(&self) -> i64 {
+        self.sliding()
+            .map_or(0, |sliding| sliding.access_at.load(Ordering::Relaxed))
+    }
+
     /// The access that reads have made since the last logged one, as a stamp to log.
     pub(crate) fn unlogged_access(&self) -> Option<i64> {
+        self.access_after(self.access_at())
+    }
+
+    /// The last access that reads have made, if it was after the stamp `logged`.
+    pub(crate) fn access_after(&self, logged: i64) -> Option<i64> {
         let sliding = self.sliding()?;
         let at = sliding.read().saturating_sub(sliding.window);
-        (at > sliding.access_at.load(Ordering::Relaxed)).then_some(at)
+        (at > logged).then_some(at)
     }
 }
 

@@ -1,16 +1,47 @@
 //! Deadlines of a sub-map: what is due, what is hidden, and taking it out.
 
+use std::cmp::Ordering;
+
 use super::SubMap;
 use crate::entry::EntryRef;
 use crate::eviction::Removal;
+use crate::limits::ENTRIES_PER_LOCK;
 
 /// Stale wheel items that are tolerated beside twice the live ones.
 const STALE_ITEMS: usize = 1024;
 
+/// An entry that has left the wheel, and when it is to be removed. A heap gives the earliest
+/// (deadline, key) first: in steps, where sorting a million that are due at once would be one long hold.
+pub(crate) struct Ready {
+    deadline: i64,
+    pub(super) entry: EntryRef,
+}
+
+impl Ord for Ready {
+    fn cmp(&self, other: &Ready) -> Ordering {
+        let order = other.deadline.cmp(&self.deadline);
+        order.then_with(|| other.entry.key().cmp(self.entry.key()))
+    }
+}
+
+impl PartialOrd for Ready {
+    fn partial_cmp(&self, other: &Ready) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ready {
+    fn eq(&self, other: &Ready) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ready {}
+
 /// Whether an entry is to be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Yes: the last of `ready`.
+    /// Yes: the first of `ready`.
     Yes,
     /// None.
     No,
@@ -37,21 +68,19 @@ impl SubMap {
             if due != Due::Yes || removed.len() == end {
                 return due;
             }
-            let (_, ready) = self.ready.pop().expect("something is due");
-            removed.push(self.remove(ready.id(), Removal::Gone));
+            let ready = self.ready.pop().expect("something is due");
+            removed.push(self.remove(ready.entry.id(), Removal::Gone));
         }
     }
 
-    /// Whether an entry is to be removed by `up_to`; the earliest is then the last of `ready`.
+    /// Whether an entry is to be removed by `up_to`; the earliest is then the first of `ready`.
     /// Takes cleared ones that come before it out.
     fn is_due(&mut self, up_to: i64, looks: &mut usize, swept: &mut Vec<EntryRef>) -> Due {
         loop {
-            // What is ready is in order only against what has left the wheel.
+            // What is ready is the earliest only against what has left the wheel.
             let in_wheel = self.wheel.next().filter(|next| *next <= up_to);
-            let newest = self
-                .unsorted
-                .or_else(|| self.ready.last().map(|(deadline, _)| *deadline));
-            if in_wheel.is_some_and(|next| newest.is_none_or(|newest| next <= newest)) {
+            let first = self.ready.peek().map(|ready| ready.deadline);
+            if in_wheel.is_some_and(|next| first.is_none_or(|first| next <= first)) {
                 if *looks == 0 {
                     return Due::Later;
                 }
@@ -62,51 +91,49 @@ impl SubMap {
                 // Nothing to take out: only the wheel's present moves on.
                 self.look(up_to, 1);
             }
-            self.sort_ready();
-            let Some((deadline, entry)) = self.ready.last().filter(|(deadline, _)| *deadline <= up_to) else {
+            let Some(Ready { deadline, entry }) = self.ready.peek().filter(|first| first.deadline <= up_to)
+            else {
                 return Due::No;
             };
-            let id = entry.id();
-            let Some(now) = self.slab.get(id).filter(|now| now.is_timed()) else {
-                self.ready.pop();
-                continue;
-            };
-            let removed_from = self.removed_from(now);
-            if now.is_same(entry) && removed_from == *deadline {
-                if !self.is_cleared(entry) {
-                    return Due::Yes;
-                }
-                self.ready.pop();
-                swept.push(self.remove(id, Removal::Gone));
-                continue;
+            if *looks == 0 {
+                return Due::Later;
             }
-            // It lives longer than it did when it was drained.
+            let id = entry.id();
+            let now = self.slab.get(id).filter(|now| now.is_timed());
+            let removed_from = now.map(|now| (now.is_same(entry), self.removed_from(now)));
+            if removed_from == Some((true, *deadline)) && !self.is_cleared(entry) {
+                return Due::Yes;
+            }
+            *looks -= 1;
+            let is_cleared = removed_from == Some((true, *deadline));
             self.ready.pop();
-            self.wheel.insert(id, removed_from);
+            if is_cleared {
+                swept.push(self.remove(id, Removal::Gone));
+            } else if let Some((_, removed_from)) = removed_from {
+                // It lives longer than it did when it was drained.
+                self.wheel.insert(id, removed_from);
+            }
         }
     }
 
-    /// Has `visit` see every entry that is to be removed by `now`.
-    pub(crate) fn due(&mut self, now: i64, mut visit: impl FnMut(&EntryRef)) {
-        while self.look(now, usize::MAX) > 0 {}
-        self.sort_ready();
-        let (slab, wheel, grace) = (&self.slab, &mut self.wheel, self.traits.grace_ms);
-        let cleared = self.cleared_through;
-        self.ready.retain(|(deadline, entry)| {
-            match slab.get(entry.id()) {
-                Some(current) if current.is_same(entry) && entry.removed_from(grace) == *deadline => {
-                    if *deadline <= now && entry.version() > cleared {
-                        visit(entry);
-                    }
-                    return true;
-                }
-                Some(current) if current.is_timed() => {
-                    wheel.insert(entry.id(), current.removed_from(grace));
-                }
-                _ => {}
+    /// Whether a leader should have entries removed by `now`, after up to `looks` looks. Those that reads
+    /// have kept alive are passed by: their touches come first.
+    pub(crate) fn finds_due(&mut self, now: i64, mut looks: usize, swept: &mut Vec<EntryRef>) -> Due {
+        let mut alive = Vec::new();
+        let found = loop {
+            let due = self.is_due(now, &mut looks, swept);
+            let kept_alive =
+                |ready: &Ready| ready.entry.unlogged_access().is_some() && ready.entry.visible_until() > now;
+            if due != Due::Yes
+                || alive.len() == ENTRIES_PER_LOCK
+                || !self.ready.peek().is_some_and(kept_alive)
+            {
+                break due;
             }
-            false
-        });
+            alive.extend(self.ready.pop());
+        };
+        self.ready.extend(alive);
+        found
     }
 
     /// Entries that are still here although, by `gone_from`, they are gone at `now`.
@@ -114,7 +141,7 @@ impl SubMap {
         let latest = now.saturating_add(self.traits.grace_ms);
         let mut ids = Vec::new();
         self.wheel.peek(latest, |id| ids.push(id));
-        ids.extend(self.ready.iter().map(|(_, entry)| entry.id()));
+        ids.extend(self.ready.iter().map(|ready| ready.entry.id()));
         ids.sort_unstable();
         ids.dedup();
         let due = |id: &&u32| {
@@ -136,20 +163,15 @@ impl SubMap {
         here - self.overdue(now, |entry| self.removed_from(entry))
     }
 
-    /// A lower bound of the time at which [`Self::due`] finds something.
+    /// A lower bound of the time at which something is to be removed.
     pub(crate) fn next_due(&self) -> i64 {
-        let ready = if self.unsorted.is_some() {
-            i64::MIN
-        } else {
-            self.ready.last().map_or(i64::MAX, |(deadline, _)| *deadline)
-        };
+        let ready = self.ready.peek().map_or(i64::MAX, |ready| ready.deadline);
         ready.min(self.wheel.next().unwrap_or(i64::MAX))
     }
 
     /// Looks at up to `budget` items of the wheel that come by `up_to`; how many there were.
     fn look(&mut self, up_to: i64, budget: usize) -> usize {
         let (slab, ready, grace) = (&self.slab, &mut self.ready, self.traits.grace_ms);
-        let unsorted = &mut self.unsorted;
         self.wheel.step(
             up_to,
             budget,
@@ -158,25 +180,18 @@ impl SubMap {
                 Some(entry.removed_from(grace))
             },
             |id, deadline| {
-                *unsorted = Some(unsorted.map_or(deadline, |newest| newest.max(deadline)));
-                ready.push((deadline, slab.entry(id).clone()));
+                let entry = slab.entry(id).clone();
+                ready.push(Ready { deadline, entry });
             },
         )
-    }
-
-    fn sort_ready(&mut self) {
-        if self.unsorted.take().is_none() {
-            return;
-        }
-        self.ready
-            .sort_unstable_by(|(a, left), (b, right)| b.cmp(a).then_with(|| right.key().cmp(left.key())));
-        self.ready
-            .dedup_by(|(a, left), (b, right)| a == b && left.is_same(right));
     }
 
     /// Has the entry looked at in time; `already` is when its node is looked at anyway.
     pub(super) fn schedule(&mut self, entry: &EntryRef, already: Option<i64>) {
         if entry.is_timed() {
+            if let Some(touched) = &mut self.touched {
+                touched.make_room(entry.id());
+            }
             let deadline = self.removed_from(entry);
             if already.is_none_or(|already| deadline < already) {
                 self.wheel.insert(entry.id(), deadline);
@@ -189,13 +204,12 @@ impl SubMap {
             return;
         }
         // From the items, not from the slab: that may hold millions without a deadline.
-        let mut ids: Vec<u32> = self.ready.iter().map(|(_, entry)| entry.id()).collect();
+        let mut ids: Vec<u32> = self.ready.iter().map(|ready| ready.entry.id()).collect();
         self.wheel.peek(i64::MAX, |id| ids.push(id));
         ids.sort_unstable();
         ids.dedup();
         self.wheel.clear();
         self.ready.clear();
-        self.unsorted = None;
         for id in ids {
             if let Some(entry) = self.slab.get(id).filter(|entry| entry.is_timed()) {
                 self.wheel.insert(id, entry.removed_from(self.traits.grace_ms));

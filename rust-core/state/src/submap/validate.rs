@@ -44,7 +44,7 @@ impl SubMap {
     }
 
     fn validate_wheel(&self) -> Result<(), String> {
-        let mut scheduled: Vec<u32> = self.ready.iter().map(|(_, entry)| entry.id()).collect();
+        let mut scheduled: Vec<u32> = self.ready.iter().map(|ready| ready.entry.id()).collect();
         self.wheel.peek(i64::MAX, |id| scheduled.push(id));
         scheduled.sort_unstable();
         let next = self.next_due();

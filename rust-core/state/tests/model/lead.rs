@@ -54,11 +54,11 @@ impl Run {
                 }
             }
             Step::Touch => {
-                for work in self.leader.machine.due(now) {
+                for work in self.leader.machine.due(now, usize::MAX) {
                     self.apply(
                         Slot(0),
                         Change::Touch {
-                            touches: &work.touches,
+                            touches: work.touches.as_slice().into(),
                         },
                     );
                     self.model.at = self.model.at.max(now.0);
@@ -78,7 +78,12 @@ impl Run {
                         .expect("a victim is there");
                     assert!(held.version == victim.version() && !held.never_evict);
                 }
-                let outcome = self.apply(Slot(0), Change::Evict { victims: &victims });
+                let outcome = self.apply(
+                    Slot(0),
+                    Change::Evict {
+                        victims: victims.as_slice().into(),
+                    },
+                );
                 assert_eq!(removed(&outcome), victims.len() as u64);
                 self.model.at = self.model.at.max(now.0);
             }

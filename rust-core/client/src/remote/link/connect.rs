@@ -40,8 +40,7 @@ pub(in crate::remote) struct Failed {
 }
 
 /// Tries every address that the endpoint's host has.
-pub(super) async fn endpoint(shared: &Arc<Shared>, index: usize) -> Result<Connection, Failed> {
-    let endpoint = &shared.options.endpoints[index];
+pub(super) async fn endpoint(shared: &Arc<Shared>, endpoint: &Endpoint) -> Result<Connection, Failed> {
     let attempt = shared.options.timing.attempt.min(shared.options.connect_timeout);
     let resolving = lookup_host((endpoint.host.as_str(), endpoint.port));
     let addresses = match timeout(attempt, resolving).await {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use holdfast_proto::Error;
-use holdfast_proto::session::{FrameKind, Goodbye, parse_frame};
+use holdfast_proto::session::{FrameKind, Goodbye, features, parse_frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connect::Connection;
@@ -47,6 +47,7 @@ impl Ended {
 
 struct Drive<'a> {
     shared: &'a Arc<Shared>,
+    link: usize,
     transport: Transport,
     read: ReadBuffer,
     writer: Writer,
@@ -65,7 +66,7 @@ struct Drive<'a> {
 }
 
 /// Until the connection ends; how many bytes of its stream reached the socket.
-pub(super) async fn run(shared: &Arc<Shared>, connection: Connection) -> (Ended, u64) {
+pub(super) async fn run(shared: &Arc<Shared>, link: usize, connection: Connection) -> (Ended, u64) {
     let Connection {
         transport,
         read,
@@ -75,11 +76,12 @@ pub(super) async fn run(shared: &Arc<Shared>, connection: Connection) -> (Ended,
     let now = Instant::now();
     let mut drive = Drive {
         shared,
+        link,
         transport,
         read,
         writer: Writer::default(),
         unflushed: false,
-        receiver: Receiver::default(),
+        receiver: Receiver::new(link, welcome.features & features::CLUSTER != 0),
         tick: Box::pin(sleep_until(now + shared.options.timing.ping_after / 2)),
         idle: false,
         idle_after: Duration::from_millis(u64::from(welcome.idle_timeout_ms.max(300))) / 3,
@@ -92,7 +94,7 @@ pub(super) async fn run(shared: &Arc<Shared>, connection: Connection) -> (Ended,
         Ok(()) => poll_fn(|context| drive.poll(context)).await,
         Err(ended) => ended,
     };
-    let mut core = shared.core.lock();
+    let mut core = shared.link(link);
     if let Some(up) = &mut core.up {
         // From here on no caller writes itself: its bytes would reach the node and not be counted.
         up.writer = None;
@@ -126,7 +128,7 @@ impl Drive<'_> {
     /// Lets callers that are about to send theirs do so first: one write for many requests costs client and node a
     /// fraction of many writes. A lone request does not wait.
     fn gather(&self) {
-        let core = self.shared.core.lock();
+        let core = self.shared.link(self.link);
         let worthwhile = core.in_flight > 1 && core.outbox.len() < GATHERED;
         drop(core);
         if worthwhile {
@@ -142,7 +144,7 @@ impl Drive<'_> {
         let mut wrote = false;
         loop {
             if self.writer.unwritten().is_empty() {
-                if !self.writer.fill(&mut self.shared.core.lock()) {
+                if !self.writer.fill(&mut self.shared.core.lock(), self.link) {
                     break;
                 }
                 self.writer.cut();
@@ -201,7 +203,7 @@ impl Drive<'_> {
                         FrameKind::Pong => Ok(()),
                         FrameKind::Ping => {
                             push_bare(
-                                &mut self.shared.core.lock().outbox,
+                                &mut self.shared.link(self.link).outbox,
                                 FrameKind::Pong,
                                 frame.head.number,
                             );
@@ -247,7 +249,7 @@ impl Drive<'_> {
                 ..Ended::because(error.message)
             });
         }
-        if let Some(up) = &mut self.shared.core.lock().up {
+        if let Some(up) = &mut self.shared.link(self.link).up {
             up.draining = true;
             up.writer = None;
         }
@@ -262,8 +264,8 @@ impl Drive<'_> {
             return Ok(());
         };
         let core = self.shared.core.lock();
-        let written = self.writer.written(&core);
-        if core.arrived(written) == 0
+        let written = self.writer.written(&core.links[self.link]);
+        if core.arrived(self.link, written) == 0
             || now.saturating_duration_since(*since) >= self.shared.options.timing.drain
         {
             return Err(self.ended(reason.clone()));
@@ -282,7 +284,7 @@ impl Drive<'_> {
 
     /// Nothing to do until somebody wakes the task; false when there is something after all.
     fn rest(&mut self, context: &mut Context<'_>) -> bool {
-        let mut core = self.shared.core.lock();
+        let mut core = self.shared.link(self.link);
         if !core
             .waker
             .as_ref()
@@ -310,7 +312,7 @@ impl Drive<'_> {
     fn tick_passed(&mut self, now: Instant) -> Result<Instant, Ended> {
         self.drained(now)?;
         let timing = &self.shared.options.timing;
-        let mut core = self.shared.core.lock();
+        let mut core = self.shared.link(self.link);
         // This task writes next: no caller may put its frame into the middle of one.
         core.sleeping = false;
         let busy = core.in_flight > 0;
@@ -322,6 +324,10 @@ impl Drive<'_> {
         let silence = now.saturating_duration_since(since);
         // After a pause of this process itself the answer may be there and not read yet: only a ping that had its time
         // counts.
+        core.suspect = busy && silence >= timing.ping_after / 2;
+        if core.suspect {
+            self.shared.keeper.notify_one();
+        }
         let unanswered = self
             .asked
             .is_some_and(|asked| now - asked >= timing.dead_after - timing.ping_after);

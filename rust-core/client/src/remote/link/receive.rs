@@ -10,16 +10,24 @@ use holdfast_proto::{Code, Error};
 use prost::Message;
 use tokio::time::Instant;
 
+use super::own::{map_came, opened, opened_by_caller};
 use crate::remote::client::ClientShared;
-use crate::remote::core::{Core, is_turned_away};
+use crate::remote::core::Core;
 use crate::remote::keeper::guarded;
 use crate::remote::pending::Owner;
 use crate::remote::registry::Shared;
+use crate::remote::route::TurnedAway;
 use crate::remote::sink::{Completed, Payload, Reply};
 
 /// The replies of one pass, and those that are still coming in pieces.
-#[derive(Default)]
 pub(super) struct Receiver {
+    link: usize,
+    /// The node is one of a cluster: what it does not serve, another one does.
+    clustered: bool,
+    /// Somebody else has something to do after a pass.
+    notify: bool,
+    /// Clients are to be told something, which comes before the answers that it explains.
+    tell: bool,
     arrived: Vec<Arrived>,
     taken: Vec<Taken>,
     incoming: HashMap<u64, Incoming>,
@@ -31,8 +39,8 @@ pub(super) struct Receiver {
 struct Arrived {
     number: u64,
     body: Body,
-    /// A node that stops did not execute it.
-    turned_away: bool,
+    /// The node did not execute it.
+    turned_away: Option<Box<TurnedAway>>,
 }
 
 enum Body {
@@ -62,10 +70,26 @@ struct Incoming {
     left: u64,
 }
 
+/// How a header with a code begins: nodes write fields in their order.
+const CODE: u8 = 1 << 3;
+
 /// Payloads in pieces, beside those of requests in flight, that may be on their way for nobody.
 const MOST_ABANDONED: usize = 1024;
 
 impl Receiver {
+    pub(super) fn new(link: usize, clustered: bool) -> Receiver {
+        Receiver {
+            link,
+            clustered,
+            notify: false,
+            tell: false,
+            arrived: Vec::new(),
+            taken: Vec::new(),
+            incoming: HashMap::new(),
+            batch: Vec::new(),
+        }
+    }
+
     /// Takes a reply in; `at`: where its frame begins in the read buffer.
     pub(super) fn reply(
         &mut self,
@@ -80,9 +104,11 @@ impl Receiver {
         }
         let header = at + FrameHead::LENGTH..at + FrameHead::LENGTH + frame.header.len();
         let payload = header.end..header.end + frame.payload.len();
-        let turned_away = draining && {
+        let turned_away = if draining || (self.clustered && frame.header.first() == Some(&CODE)) {
             let header: ReplyHeader = frame.read().map_err(|error| error.to_string())?;
-            is_turned_away(header.code, header.flags & flags::OUTCOME_UNKNOWN != 0)
+            turned_away(header, self.clustered)
+        } else {
+            None
         };
         self.arrived.push(Arrived {
             number,
@@ -99,14 +125,14 @@ impl Receiver {
         let core = shared.core.lock();
         let wanted = core.table.slot_of_number(number).is_some();
         if !wanted {
-            check_number(&core, number)?;
+            check_number(&core, self.link, number)?;
         }
         if !frame.payload.is_empty() {
             return Err(format!(
                 "reply {number} has a payload and announces one in pieces"
             ));
         }
-        if self.incoming.len() >= core.in_flight + MOST_ABANDONED {
+        if self.incoming.len() >= core.links[self.link].in_flight + MOST_ABANDONED {
             return Err("more payloads in pieces than there are requests".to_owned());
         }
         drop(core);
@@ -146,7 +172,7 @@ impl Receiver {
             self.arrived.push(Arrived {
                 number,
                 body: Body::Assembled(incoming.header, assembly.into_bytes()),
-                turned_away: false,
+                turned_away: None,
             });
         }
         Ok(())
@@ -167,6 +193,18 @@ impl Receiver {
             let (client, ticket) = match taken.owner {
                 Owner::Store(store) => {
                     opened(shared, store, &reply, now);
+                    continue;
+                }
+                Owner::Map => {
+                    map_came(shared, &reply, now);
+                    self.tell = true;
+                    continue;
+                }
+                Owner::Part(parent, order, index) => {
+                    let result = reply.map(|reply| (reply.header, reply.payload.into_vec()));
+                    let mut core = shared.core.lock();
+                    core.part_done(parent, order, index, result, taken.retries, server);
+                    self.notify = true;
                     continue;
                 }
                 Owner::Client(client, ticket) => (client, ticket),
@@ -193,14 +231,20 @@ impl Receiver {
             }
         }
         let mut panicked = None;
+        if std::mem::take(&mut self.tell) {
+            panicked = shared.tell();
+        }
         if let Some(client) = of {
-            panicked = guarded(|| client.sink.completed(&mut batch));
+            panicked = guarded(|| client.sink.completed(&mut batch)).or(panicked);
         }
         for (client, mut batch) in others {
             panicked = guarded(|| client.sink.completed(&mut batch)).or(panicked);
         }
         self.batch = recycle(batch);
         self.arrived.clear();
+        if std::mem::take(&mut self.notify) {
+            shared.keeper.notify_one();
+        }
         if let Some(panic) = panicked {
             resume_unwind(panic);
         }
@@ -209,18 +253,26 @@ impl Receiver {
 
     /// Takes the requests of what arrived out of the table: from here on they complete.
     fn take(&mut self, core: &mut Core, now: Instant) -> (u32, Result<(), String>) {
-        core.lone = self.arrived.len() <= 1;
+        let line = &mut core.links[self.link];
+        line.lone = self.arrived.len() <= 1;
+        line.suspect = false;
         let mut result = Ok(());
         for (index, arrived) in self.arrived.iter().enumerate() {
-            let Some(slot) = core.table.slot_of_number(arrived.number) else {
-                result = result.and_then(|()| check_number(core, arrived.number));
+            let slot = core.table.slot_of_number(arrived.number);
+            let Some(slot) = slot.filter(|&slot| core.table.get(slot).link == self.link) else {
+                result = result.and_then(|()| check_number(core, self.link, arrived.number));
                 continue;
             };
-            if arrived.turned_away && core.turn_back(slot) {
+            if let Some(away) = &arrived.turned_away
+                && core.turn_back(slot, away, now)
+            {
                 continue;
             }
             let pending = core.take(slot);
-            let pong = (pending.operation == Operation::Ping).then(|| core.pong());
+            if pending.sequence.is_some() {
+                core.lanes[pending.lane()].confirmed = true;
+            }
+            let pong = (pending.operation == Operation::Ping).then(|| core.pong(self.link));
             self.taken.push(Taken {
                 arrived: index,
                 store: pending.store,
@@ -232,20 +284,41 @@ impl Receiver {
                 owner: pending.owner,
             });
         }
-        if !core.held.is_empty() {
+        if core.held > 0 {
             core.dispatch_held(now);
         }
-        if !core.held_large.is_empty() {
-            core.dispatch_large(now);
+        if !core.links[self.link].held_large.is_empty() {
+            core.dispatch_large(self.link, now);
         }
-        (core.up.as_ref().map_or(0, |up| up.server), result)
+        self.notify |= core.keeper_needed || core.others_need_waking(self.link);
+        self.tell |= !core.events.is_empty();
+        (
+            core.links[self.link].up.as_ref().map_or(0, |up| up.server),
+            result,
+        )
     }
 }
 
+/// What a node says that did not execute a request, if it says that.
+fn turned_away(header: ReplyHeader, clustered: bool) -> Option<Box<TurnedAway>> {
+    if header.flags & flags::OUTCOME_UNKNOWN != 0 {
+        return None;
+    }
+    let code = Code::from_number(header.code)?;
+    let is_elsewhere = match code {
+        Code::Unavailable => true,
+        Code::WrongSlot | Code::StoreNotReady => clustered,
+        _ => false,
+    };
+    let redirect = header.redirect;
+    is_elsewhere.then(|| Box::new(TurnedAway { code, redirect }))
+}
+
 /// A reply to a request that was never sent breaks the protocol; one that nobody waits for any more does not.
-fn check_number(core: &Core, number: u64) -> Result<(), String> {
-    let last = core.up.as_ref().map_or(0, |up| up.last_number);
-    if (1..=last).contains(&number) {
+fn check_number(core: &Core, link: usize, number: u64) -> Result<(), String> {
+    let last = core.last_number;
+    let first = core.links[link].up.as_ref().map_or(last, |up| up.first_number);
+    if number > first && number <= last {
         return Ok(());
     }
     Err(format!(
@@ -297,35 +370,6 @@ fn unreadable(error: &prost::DecodeError, taken: &Taken) -> Error {
         holdfast_proto::Outcome::NotApplied
     };
     error.with_outcome(outcome)
-}
-
-/// The node answered what asked for a store's id.
-fn opened(shared: &Shared, store: u32, reply: &Result<Reply<'_>, Error>, now: Instant) {
-    let mut core = shared.core.lock();
-    match reply {
-        Ok(Reply { header, .. }) => match &header.store {
-            Some(store_at_node) => core.store_opened(store, store_at_node.id, store_at_node.max_value, now),
-            None => core.store_refused(store, &nameless()),
-        },
-        Err(error) => core.store_refused(store, error),
-    }
-    drop(core);
-    shared.keeper.notify_one();
-}
-
-fn opened_by_caller(shared: &Shared, store: u32, reply: &Result<Reply<'_>, Error>, now: Instant) {
-    if let Ok(Reply { header, .. }) = reply
-        && let Some(at_node) = &header.store
-    {
-        shared
-            .core
-            .lock()
-            .store_opened(store, at_node.id, at_node.max_value, now);
-    }
-}
-
-fn nameless() -> Error {
-    Error::new(Code::Internal, "the node opened the store without saying its id")
 }
 
 /// The room of a vector for another lifetime: the standard library collects in place.

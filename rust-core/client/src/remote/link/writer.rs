@@ -6,8 +6,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use holdfast_proto::session::{CHUNK, ChunkHeader, FrameHead, FrameKind, pieces};
 use prost::Message;
 
-use crate::remote::core::{Core, Large};
+use crate::remote::core::Core;
 use crate::remote::dispatch::push_bare;
+use crate::remote::links::{Large, Link};
 use crate::remote::pending::Stage;
 
 /// Pieces that go to the kernel before small frames get their turn again.
@@ -37,25 +38,26 @@ impl Writer {
     }
 
     /// Bytes of the stream that reached the socket, those of callers that wrote themselves included.
-    pub(super) fn written(&self, core: &Core) -> u64 {
-        core.outbox_start - self.buffer.len() as u64
+    pub(super) fn written(&self, link: &Link) -> u64 {
+        link.outbox_start - self.buffer.len() as u64
     }
 
     /// Takes what is queued and chooses the next pieces; false when there is nothing. [`Writer::cut`] follows, without
     /// the lock.
-    pub(super) fn fill(&mut self, core: &mut Core) -> bool {
+    pub(super) fn fill(&mut self, core: &mut Core, link: usize) -> bool {
         debug_assert!(self.buffer.is_empty());
-        if core.outbox.is_empty() && core.large.is_empty() && self.large.is_empty() {
+        let line = &mut core.links[link];
+        if line.outbox.is_empty() && line.large.is_empty() && self.large.is_empty() {
             return false;
         }
         if self.buffer.capacity() > MOST_KEPT {
             self.buffer = BytesMut::new();
         }
-        std::mem::swap(&mut self.buffer, &mut core.outbox);
-        core.outbox_start += self.buffer.len() as u64;
-        self.large.extend(core.large.drain(..));
+        std::mem::swap(&mut self.buffer, &mut line.outbox);
+        line.outbox_start += self.buffer.len() as u64;
+        self.large.extend(line.large.drain(..));
         if self.buffer.len() < PIECES * CHUNK {
-            self.choose(core);
+            self.choose(core, link);
         }
         !(self.buffer.is_empty() && self.chosen.is_empty())
     }
@@ -67,7 +69,7 @@ impl Writer {
         }
     }
 
-    fn choose(&mut self, core: &mut Core) {
+    fn choose(&mut self, core: &mut Core, link: usize) {
         while self.chosen.len() < PIECES
             && let Some(mut large) = self.large.pop_front()
         {
@@ -75,7 +77,7 @@ impl Writer {
                 // No piece comes after it: the node can forget what it has of the payload.
                 let before = self.buffer.len();
                 push_bare(&mut self.buffer, FrameKind::Cancel, large.number);
-                core.outbox_start += (self.buffer.len() - before) as u64;
+                core.links[link].outbox_start += (self.buffer.len() - before) as u64;
                 continue;
             }
             let (number, length) = (large.number, CHUNK.min(large.payload.len() - large.offset));
@@ -83,10 +85,10 @@ impl Writer {
                 offset: large.offset as u64,
             };
             self.chosen.push((number, large.payload.clone(), large.offset));
-            core.outbox_start += (FrameHead::LENGTH + header.encoded_len() + length) as u64;
+            core.links[link].outbox_start += (FrameHead::LENGTH + header.encoded_len() + length) as u64;
             large.offset += length;
             if large.offset == large.payload.len() {
-                let end = core.outbox_start;
+                let end = core.links[link].outbox_start;
                 core.table.get_mut(large.slot).stage = Stage::Sent { number, end };
             } else {
                 self.large.push_back(large);

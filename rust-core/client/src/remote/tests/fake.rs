@@ -156,6 +156,15 @@ impl Peer {
         self.send(&out);
     }
 
+    /// A welcome, and the answer to a request that comes with the next byte.
+    pub(super) fn welcome_and_reply(&mut self, welcome: &Welcome, number: u64) {
+        let mut out = BytesMut::from(&Preamble::OWN.encode()[..]);
+        encode_frame(&mut out, FrameHead::new(FrameKind::Welcome, 0), welcome, &[]);
+        let reply = FrameHead::new(FrameKind::Reply, number);
+        encode_frame(&mut out, reply, &ReplyHeader::default(), &[]);
+        self.send(&out);
+    }
+
     pub(super) fn preamble_and_goodbye(&mut self, goodbye: &Goodbye) {
         self.send(&Preamble::OWN.encode());
         self.goodbye(goodbye);

@@ -148,6 +148,25 @@ fn a_change_ends_with_an_unknown_outcome_when_the_session_is_gone() {
 }
 
 #[test]
+fn clients_hear_of_a_new_epoch_before_they_get_its_answers() {
+    let node = FakeNode::bind();
+    let client = client(node.options());
+    client.get(1, b"warm");
+    let mut peer = node.accept_and_welcome();
+    let first = peer.open_store(7).number;
+    peer.answer();
+    client.done(1);
+    client.get(2, b"k");
+    peer.request();
+    drop(peer);
+    // The numbers of a connection begin again: the first one is the read's, which is sent once more.
+    node.accept().welcome_and_reply(&welcome(2, 1), first);
+    let told = client.done(2).told;
+    assert_eq!(client.sink.wait_epoch_changed().epoch, 2);
+    assert_eq!(client.sink.states_up_to(ConnectionState::Connected, told), 2);
+}
+
+#[test]
 fn what_was_never_sent_twice_is_not_sent_twice() {
     let node = FakeNode::bind();
     let (client, mut peer) = connected(&node);

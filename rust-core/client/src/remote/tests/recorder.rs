@@ -21,6 +21,8 @@ pub(super) struct Done {
     pub(super) result: Result<(ReplyHeader, Vec<u8>), Error>,
     pub(super) retries: u32,
     pub(super) server: u32,
+    /// Changes of the connection that the client had been told of before.
+    pub(super) told: usize,
 }
 
 impl Done {
@@ -65,6 +67,7 @@ impl Sink for Recorder {
                     .map(|reply| (reply.header, reply.payload.into_vec())),
                 retries: completed.retries,
                 server: completed.server,
+                told: seen.states.len(),
             };
             seen.completed += 1;
             let twice = seen.done.insert(completed.ticket, done);
@@ -135,6 +138,24 @@ impl Recorder {
                 .filter(|change| change.state == state)
                 .nth(earlier)
                 .cloned()
+        })
+    }
+
+    pub(super) fn states_of(&self, state: ConnectionState) -> usize {
+        let seen = self.seen.lock();
+        seen.states.iter().filter(|change| change.state == state).count()
+    }
+
+    /// How many of the first `count` changes were to that state.
+    pub(super) fn states_up_to(&self, state: ConnectionState, count: usize) -> usize {
+        let seen = self.seen.lock();
+        let changes = seen.states[..count].iter();
+        changes.filter(|change| change.state == state).count()
+    }
+
+    pub(super) fn wait_epoch_changed(&self) -> StateChange {
+        self.wait("a new epoch", |seen| {
+            seen.states.iter().find(|change| change.epoch_changed).cloned()
         })
     }
 

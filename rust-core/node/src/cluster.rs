@@ -1,0 +1,35 @@
+//! A node among others: forming a cluster with them, taking part in its groups, and leading some of them.
+//!
+//! ```text
+//! find ─ asks the names of the list ─▶ Forming ─▶ the meta group's replica
+//!                                                     │ the cluster: nodes, stores, who holds which group
+//! placement ◀─────────────────────────────────────────┤ starts and stops this node's replicas
+//! duties    ◀─────────────────────────────────────────┘ at each leader: stores, epochs, what is due, members
+//! serving   ─ a client's request ─▶ its group's leader here: read behind a barrier, or proposed
+//! ```
+
+mod beginning;
+mod calls;
+mod controller;
+mod duties;
+mod finding;
+mod forming;
+mod group;
+mod leaving;
+mod map;
+mod member;
+mod names;
+mod options;
+mod placement;
+mod serving;
+mod stores;
+
+pub use holdfast_replication::raft::ClusterTiming;
+pub use member::ClusterNode;
+pub use options::ClusterOptions;
+
+pub(crate) use duties::lead_meta;
+pub(crate) use finding::{Calls, find};
+pub(crate) use placement::keep;
+pub(crate) use serving::{Asked, Away, elsewhere};
+pub(crate) use stores::ClusterStore;

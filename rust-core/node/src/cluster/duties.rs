@@ -1,0 +1,289 @@
+//! What the leader of a group does by itself: stores that it does not know yet, its epoch, what is due, and who belongs to
+//! the group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use holdfast_replication::raft::{DataMachine, GroupMachine, MembershipError, RaftGroup};
+use holdfast_state::{
+    Change, Command, DueWork, GroupCommand, GroupId, GroupKind, KeyHash, Slot, StoreClass, Touches,
+};
+use tokio::time::Instant;
+
+use super::controller::{GroupView, Step, step};
+use super::group::TOUCH_INTERVAL_MS;
+use super::member::ClusterNode;
+use super::placement::address;
+use crate::clock::first_revision;
+use crate::log::Level;
+
+/// How often a leader looks at what is due.
+const ROUND: Duration = Duration::from_millis(50);
+/// How often it logs what reads have kept alive: well within the interval that replicas allow for.
+const TOUCHES: Duration = Duration::from_millis(TOUCH_INTERVAL_MS / 2);
+/// How often it looks at its members.
+const MEMBERS: Duration = Duration::from_millis(250);
+/// Entries removed, and touches logged, by one command.
+const STEP: u32 = 1_024;
+/// What a step of membership may take.
+const STEP_TIME: Duration = Duration::from_secs(30);
+/// A replica with fewer entries to get has caught up.
+const NEARLY: u64 = 1_000;
+/// A leadership is moved within this time or not at all.
+const MOVE: Duration = Duration::from_secs(2);
+
+/// Does a data group's duties while this replica leads.
+pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>) {
+    let mut members_at = Instant::now();
+    let mut touches_at = Instant::now();
+    // The term, and the meta group's revision, that the group knows all stores of.
+    let mut introduced = None;
+    loop {
+        if !wait_for_leadership(&group).await {
+            return;
+        }
+        let Some(node) = node.upgrade() else {
+            return;
+        };
+        let newest = node
+            .meta()
+            .map(|meta| (group.status().term, meta.machine().read().revision()));
+        if introduced != newest && introduce(&node, &group).await {
+            introduced = newest;
+        }
+        let is_due = group
+            .machine()
+            .load()
+            .next_deadline()
+            .is_some_and(|due| due <= group.now());
+        if is_due || Instant::now() >= touches_at {
+            expire(&group).await;
+            touches_at = Instant::now() + TOUCHES;
+        }
+        if Instant::now() >= members_at {
+            mend(&node, &group, group.id()).await;
+            members_at = Instant::now() + MEMBERS;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ROUND) => {}
+            () = node.changed.notified() => {}
+        }
+    }
+}
+
+/// Does the meta group's duties while this replica leads.
+pub(crate) async fn lead_meta(node: Arc<ClusterNode>) {
+    loop {
+        if let Some(meta) = node.meta().filter(RaftGroup::leads) {
+            mend(&node, &meta, GroupId::META).await;
+            node.begin_groups_again().await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(MEMBERS) => {}
+            () = node.changed.notified() => {}
+            () = node.stopped() => return,
+        }
+    }
+}
+
+async fn wait_for_leadership(group: &RaftGroup<DataMachine>) -> bool {
+    let mut status = group.watch();
+    status.wait_for(|status| status.ready).await.is_ok()
+}
+
+/// Tells the group of its epoch and of stores that it should have and does not; true when it knows them.
+async fn introduce(node: &ClusterNode, group: &RaftGroup<DataMachine>) -> bool {
+    let commands = {
+        let Some(meta) = node.meta() else {
+            return false;
+        };
+        let meta = meta.machine().read();
+        let Some(cluster) = meta.cluster() else {
+            return false;
+        };
+        let Some((kind, index)) = cluster.settings.kind_of(group.id()) else {
+            return false;
+        };
+        let machine = group.machine().load();
+        let mut commands: Vec<Bytes> = Vec::new();
+        let epoch = cluster.group(group.id()).map_or(0, |placement| placement.epoch);
+        if machine.epoch() < epoch {
+            let begin = GroupCommand::BeginEpoch {
+                epoch,
+                revision: first_revision(),
+            };
+            commands.push(Command::Group(begin).encode().into());
+        }
+        let count = cluster.settings.count_of(kind);
+        for (name, defined) in meta.stores() {
+            let here = match (kind, defined.settings.class) {
+                (GroupKind::Cache, StoreClass::Cache) => true,
+                (GroupKind::Coordination, StoreClass::Coordination) => {
+                    KeyHash::slot_of_store(defined.id).0 % count == index
+                }
+                _ => false,
+            };
+            if here && machine.store(defined.id).is_none() {
+                let define = GroupCommand::DefineStore {
+                    id: defined.id,
+                    name,
+                    settings: defined.settings,
+                };
+                commands.push(Command::Group(define).encode().into());
+            }
+        }
+        commands
+    };
+    if commands.is_empty() {
+        return true;
+    }
+    match group.propose_all(commands) {
+        Ok(proposed) => proposed.await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// Logs what reads have kept alive and removes what is due, in bounded steps.
+async fn expire(group: &RaftGroup<DataMachine>) {
+    loop {
+        let now = group.now();
+        let machine = group.machine().load_full();
+        let due = machine.due(now, STEP as usize);
+        if due.is_empty() {
+            return;
+        }
+        let again = due
+            .iter()
+            .any(|work| work.more_touches || work.expire || work.sweep);
+        let commands = due.iter().flat_map(|work| commands_of(work, now)).collect();
+        let lost = match group.propose_all(commands) {
+            Ok(proposed) => proposed.await.is_err(),
+            Err(_) => true,
+        };
+        if lost {
+            for work in &due {
+                machine.touch_again(&work.store, &work.touches);
+            }
+            return;
+        }
+        if !again {
+            return;
+        }
+    }
+}
+
+pub(super) fn commands_of(work: &DueWork, now: holdfast_state::Timestamp) -> Vec<Bytes> {
+    let command = |change: Change<'_>| {
+        let command = Command::InStore {
+            store: work.store.id(),
+            slot: Slot(0),
+            session: None,
+            change,
+        };
+        Bytes::from(command.encode())
+    };
+    let mut commands = Vec::new();
+    if !work.touches.is_empty() {
+        commands.push(command(Change::Touch {
+            touches: Touches::from(&work.touches[..]),
+        }));
+    }
+    if work.expire {
+        commands.push(command(Change::Expire {
+            up_to: now,
+            limit: STEP,
+        }));
+    }
+    if work.sweep {
+        commands.push(command(Change::Sweep { limit: STEP }));
+    }
+    commands
+}
+
+/// Does the next step of the group's membership, if there is one.
+async fn mend<M: GroupMachine>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id: GroupId) {
+    let view = view(group);
+    let next = {
+        let Some(meta) = node.meta() else {
+            return;
+        };
+        let machine = meta.machine().read();
+        let Some(cluster) = machine.cluster() else {
+            return;
+        };
+        let Some(next) = step(cluster, id, &view) else {
+            return;
+        };
+        match next {
+            Step::AddLearner(replica, at) => match address(cluster, at) {
+                Some(address) => (Step::AddLearner(replica, at), Some(address)),
+                None => return,
+            },
+            next => (next, None),
+        }
+    };
+    let name = format!("{:?}", next.0);
+    let done = tokio::time::timeout(STEP_TIME, take(node, group, &view, next)).await;
+    match done {
+        Ok(Ok(())) => node.log(Level::Debug, &format!("group {}: {name}", id.0)),
+        Ok(Err(error)) => node.log(Level::Information, &format!("group {}: {name}: {error}", id.0)),
+        Err(_) => node.log(Level::Warning, &format!("group {}: {name}: not in time", id.0)),
+    }
+}
+
+async fn take<M: GroupMachine>(
+    node: &ClusterNode,
+    group: &RaftGroup<M>,
+    view: &GroupView,
+    (step, address): (Step, Option<holdfast_replication::raft::ReplicaAddress>),
+) -> Result<(), String> {
+    let text = |error: MembershipError| error.to_string();
+    match step {
+        Step::Propose(command) => {
+            node.decide(&command).await?;
+            node.changed.notify_waiters();
+            Ok(())
+        }
+        Step::AddLearner(replica, _) => {
+            let address = address.ok_or("the node is not known")?;
+            group
+                .add_learner(view.version, replica, address)
+                .await
+                .map_err(text)
+        }
+        Step::RemoveLearners(replicas) => group.remove_learners(view.version, replicas).await.map_err(text),
+        Step::ChangeVoters(voters) => group
+            .change_voters(view.version, voters, false)
+            .await
+            .map_err(text),
+        Step::TransferLeader(replica) => group.transfer_leader(replica, MOVE).await.map_err(text),
+    }
+}
+
+fn view<M: GroupMachine>(group: &RaftGroup<M>) -> GroupView {
+    let members = group.status().members;
+    let replication = group.replication();
+    let own = group.replica();
+    let mut caught_up: BTreeSet<_> = replication
+        .iter()
+        .filter(|(_, progress)| progress.matched > 0 && progress.behind() < NEARLY)
+        .map(|(id, _)| *id)
+        .collect();
+    caught_up.insert(own);
+    let silent: BTreeMap<_, _> = replication
+        .iter()
+        .filter(|(id, _)| **id != own)
+        .filter_map(|(id, progress)| Some((*id, Duration::from_millis(progress.silent_ms?))))
+        .collect();
+    GroupView {
+        own,
+        version: members.version,
+        voters: members.voters,
+        learners: members.learners,
+        joint: members.joint,
+        caught_up,
+        silent,
+    }
+}

@@ -1,0 +1,317 @@
+//! Finding a cluster: asks the names of the list, does what [`Forming`] says, answers others who do the same.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use holdfast_replication::raft::{ClusterId, NodeCalls};
+use holdfast_state::{ClusterSettings, GroupId, MetaCommand, ReplicaId};
+
+use super::calls::{Answer, Call};
+use super::forming::{Action, Description, Founder, Preparation, Standing, VOTERS};
+use super::member::{ClusterNode, PATIENCE, Place};
+use crate::clock::first_revision;
+use crate::identity::random;
+use crate::log::Level;
+use crate::node::{CACHE_GROUPS, COORDINATION_GROUPS};
+
+/// How often the names are asked before there is a cluster, and after.
+const SEARCH: Duration = Duration::from_millis(200);
+const WATCH: Duration = Duration::from_secs(1);
+
+/// Answers other nodes.
+pub(crate) struct Calls(pub(crate) Weak<ClusterNode>);
+
+impl NodeCalls for Calls {
+    fn call(&self, _: Option<ClusterId>, request: Bytes) -> BoxFuture<'static, Result<Bytes, String>> {
+        let node = self.0.upgrade();
+        async move {
+            let node = node.ok_or("the node is stopping")?;
+            let call = Call::decode(request).map_err(|error| error.to_string())?;
+            Ok(node.answer(call).await.encode())
+        }
+        .boxed()
+    }
+}
+
+/// Looks for a cluster until there is one, and then whether somebody has taken this node's place.
+pub(crate) async fn find(node: Arc<ClusterNode>) {
+    loop {
+        let (addresses, formed) = {
+            let mut place = node.place.lock().await;
+            node.refresh(&mut place);
+            let formed = matches!(place.forming.standing(), Standing::Formed(_));
+            let own = node.options.advertise.clone();
+            let mut addresses = place.forming.describe().join;
+            if !addresses.contains(&own) {
+                addresses.push(own);
+            }
+            (addresses, formed)
+        };
+        let heard = node.hear(&addresses).await;
+        let action = {
+            let mut place = node.place.lock().await;
+            node.refresh(&mut place);
+            match place.forming.look(&heard, ClusterId(random())) {
+                Some(Action::BecomeNew(why)) => {
+                    node.become_new(&mut place, why).await;
+                    None
+                }
+                action => action,
+            }
+        };
+        if let Some(action) = action {
+            node.act(action).await;
+        }
+        node.form_if_leading().await;
+        let rest = if formed { WATCH } else { SEARCH };
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            () = node.stopped() => return,
+        }
+    }
+}
+
+impl ClusterNode {
+    async fn hear(&self, addresses: &[String]) -> Vec<Description> {
+        let answers = addresses
+            .iter()
+            .map(|address| self.ask(address, &Call::Describe, PATIENCE));
+        let answers = join_all(answers).await;
+        let heard = answers.into_iter().filter_map(|answer| match answer {
+            Ok(Answer::Described(description)) => Some(description),
+            _ => None,
+        });
+        heard.collect()
+    }
+
+    async fn answer(&self, call: Call) -> Answer {
+        match call {
+            Call::Describe => {
+                let mut place = self.place.lock().await;
+                self.refresh(&mut place);
+                Answer::Described(place.forming.describe())
+            }
+            Call::Prepare(preparation) => {
+                let mut place = self.place.lock().await;
+                self.prepare(&mut place, &preparation).await
+            }
+            Call::Join(founder) => self.take_in(founder).await,
+            Call::Decide(command) => self.decide_here(command).await,
+            Call::HasBegun(group, replica) => self.has_begun(GroupId(group), ReplicaId(replica)).await,
+        }
+    }
+
+    /// Leaves what it took part in, if it does, before it accepts.
+    async fn prepare(&self, place: &mut Place, preparation: &Preparation) -> Answer {
+        self.refresh(place);
+        let mut next = place.forming.clone();
+        if let Err(refusal) = next.prepare(preparation) {
+            place.forming = next;
+            return Answer::refused(&refusal);
+        }
+        if place.forming.preparation() == Some(preparation) && self.meta().is_some() {
+            return Answer::Prepared(Ok(()));
+        }
+        // Nothing is acknowledged any more once it is closed: what it has now is what others may count on.
+        if self.close_meta().await {
+            self.become_new(
+                place,
+                "a preparation came between it and the cluster that it had begun with",
+            )
+            .await;
+            return Answer::Elsewhere(None);
+        }
+        let own = next.describe().founder;
+        let number = preparation.voters().iter().position(|voter| *voter == own);
+        if let Some(number) = number {
+            let replica = ReplicaId(number as u64 + 1);
+            if let Err(error) = self.open_meta(preparation.cluster, replica).await {
+                self.log(Level::Error, &format!("the meta group cannot start: {error}"));
+                return Answer::Elsewhere(None);
+            }
+        }
+        place.forming = next;
+        Answer::Prepared(Ok(()))
+    }
+
+    async fn act(self: &Arc<Self>, action: Action) {
+        match action {
+            Action::Prepare {
+                preparation,
+                addresses,
+            } => self.ask_to_prepare(&preparation, &addresses).await,
+            Action::Join { cluster, addresses } => self.join(cluster, &addresses).await,
+            Action::Exit(why) => {
+                self.log(Level::Error, &why);
+                // Another process is this node now: nothing of this one may go on.
+                std::process::exit(1);
+            }
+            Action::Initialize(_) | Action::BecomeNew(_) => {}
+        }
+    }
+
+    async fn ask_to_prepare(&self, preparation: &Preparation, addresses: &[String]) {
+        let call = Call::Prepare(preparation.clone());
+        let answers = addresses.iter().map(|address| self.ask(address, &call, PATIENCE));
+        let answers = join_all(answers).await;
+        let mut place = self.place.lock().await;
+        for (address, answer) in addresses.iter().zip(answers) {
+            match answer {
+                Ok(Answer::Prepared(Ok(()))) => {
+                    let action = place.forming.accepted(address, preparation.ballot);
+                    if let Some(Action::Initialize(preparation)) = action {
+                        self.begin(&preparation).await;
+                    }
+                }
+                Ok(Answer::Prepared(Err((promised, reason)))) => {
+                    self.log(
+                        Level::Information,
+                        &format!("{address} does not prepare: {reason}"),
+                    );
+                    place.forming.refused(preparation.ballot, promised);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn begin(&self, preparation: &Preparation) {
+        self.log(
+            Level::Information,
+            &format!("forming cluster {}", preparation.cluster),
+        );
+        if let Err(error) = self.initialize_meta(preparation).await {
+            self.log(Level::Error, &format!("the meta group cannot begin: {error}"));
+        }
+    }
+
+    /// The meta group's leader proposes the plan.
+    async fn form_if_leading(&self) {
+        let Some(meta) = self.meta() else {
+            return;
+        };
+        if !meta.leads() || meta.machine().read().cluster().is_some() {
+            return;
+        }
+        let preparation = self.place.lock().await.forming.preparation().cloned();
+        let Some(preparation) = preparation else {
+            return;
+        };
+        let replicas = VOTERS as u8;
+        let form = MetaCommand::Form {
+            cluster: preparation.cluster.0,
+            revision: first_revision(),
+            settings: ClusterSettings {
+                coordination_groups: COORDINATION_GROUPS,
+                cache_groups: CACHE_GROUPS,
+                coordination_replicas: replicas,
+                cache_replicas: replicas,
+                durable: preparation.founders.iter().all(Founder::is_durable),
+            },
+            nodes: preparation
+                .founders
+                .iter()
+                .map(ClusterNode::description)
+                .collect(),
+        };
+        if let Err(error) = self.decide(&form).await {
+            self.log(Level::Warning, &format!("the plan was not made: {error}"));
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Asks to be taken into a cluster, and takes part in its meta group once there is a replica for this node.
+    async fn join(&self, cluster: ClusterId, addresses: &[String]) {
+        let me = self.place.lock().await.forming.describe().founder;
+        let mut asked = addresses.to_vec();
+        let mut next = 0;
+        while let Some(address) = asked.get(next).cloned() {
+            next += 1;
+            match self.ask(&address, &Call::Join(me.clone()), 5 * PATIENCE).await {
+                Ok(Answer::Joined {
+                    cluster: its,
+                    replica,
+                }) if its == cluster && replica != 0 => {
+                    let mut place = self.place.lock().await;
+                    if place.forming.standing() != Standing::Unformed {
+                        return;
+                    }
+                    self.close_meta().await;
+                    match self.open_meta(cluster, ReplicaId(replica)).await {
+                        Ok(()) => place.forming.joined(cluster),
+                        Err(error) => {
+                            self.log(Level::Error, &format!("the meta group cannot start: {error}"));
+                        }
+                    }
+                    return;
+                }
+                Ok(Answer::Joined { .. }) => return,
+                Ok(Answer::Elsewhere(Some(leader))) if !asked.contains(&leader) => asked.insert(next, leader),
+                Ok(Answer::Decided(Err(reason))) => {
+                    self.log(
+                        Level::Warning,
+                        &format!("{address} does not take this node in: {reason}"),
+                    );
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes a node in: a new one, or the next process of one that is known.
+    async fn take_in(&self, founder: Founder) -> Answer {
+        let Some(meta) = self.meta() else {
+            return Answer::Elsewhere(None);
+        };
+        if !meta.leads() {
+            let leader = meta.status().leader;
+            return Answer::Elsewhere(leader.map(|(_, leader)| leader.peer_address));
+        }
+        let known = {
+            let machine = meta.machine().read();
+            let Some(cluster) = machine.cluster() else {
+                return Answer::Elsewhere(None);
+            };
+            let known = cluster.node_named(&founder.name);
+            known.map(|(_, node)| node.description.incarnation)
+        };
+        if known != Some(founder.incarnation.0) {
+            // A call that was late must not put a process in the place of a newer one.
+            let there = self.ask(&founder.address, &Call::Describe, PATIENCE).await;
+            let is_there = matches!(&there, Ok(Answer::Described(it)) if it.founder == founder);
+            if !is_there {
+                return Answer::Decided(Err(format!(
+                    "{} does not answer as that process",
+                    founder.address
+                )));
+            }
+            let register = MetaCommand::RegisterNode {
+                node: ClusterNode::description(&founder),
+                replaces: known.unwrap_or(0),
+            };
+            if let Err(reason) = self.decide(&register).await {
+                return Answer::Decided(Err(reason));
+            }
+            self.log(Level::Information, &format!("node '{}' has joined", founder.name));
+            self.changed.notify_waiters();
+        }
+        self.joined(&founder).unwrap_or(Answer::Elsewhere(None))
+    }
+
+    fn joined(&self, founder: &Founder) -> Option<Answer> {
+        let meta = self.meta()?;
+        let machine = meta.machine().read();
+        let cluster = machine.cluster()?;
+        let (id, _) = cluster.node_named(&founder.name)?;
+        let placement = cluster.group(GroupId::META)?;
+        let replica = placement.replica_of(id, founder.incarnation.0);
+        Some(Answer::Joined {
+            cluster: ClusterId(cluster.id),
+            replica: replica.map_or(0, |replica| replica.0),
+        })
+    }
+}

@@ -1,0 +1,350 @@
+//! This node as one of a cluster: what it takes part in, and what it tells others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
+use holdfast_replication::raft::{
+    ClusterId, GroupOptions, MembershipError, MetaGroup, PeerOptions, PeerServer, Peers, ProposeError,
+    RaftGroup, ReplicaAddress,
+};
+use holdfast_state::{
+    Cluster, GroupId, GroupKind, GroupPlacement, MetaCommand, MetaOutcome, NodeDescription, NodeId,
+    ReplicaId, StoreId,
+};
+use tokio::sync::{Mutex, Notify, watch};
+
+use super::calls::{Answer, Call};
+use super::forming::{Forming, Founder, Preparation, Standing};
+use super::group::GroupNode;
+use super::names::Incarnation;
+use super::options::ClusterOptions;
+use super::stores::ClusterStore;
+use crate::identity::random;
+use crate::log::{Level, LogSink};
+
+/// How long a node may take to answer a question outside of the groups.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the meta group may take to decide something.
+const DECISION: Duration = Duration::from_secs(5);
+
+/// What is guarded while the node finds its cluster.
+pub(crate) struct Place {
+    pub(crate) forming: Forming,
+}
+
+/// This node as one of a cluster.
+pub struct ClusterNode {
+    pub(crate) options: ClusterOptions,
+    pub(crate) name: String,
+    pub(crate) seed: u64,
+    /// Carries the groups' messages; of this node's cluster only.
+    pub(crate) peers: Peers,
+    /// Asks others what is outside of the groups; belongs to no cluster.
+    pub(crate) asking: Peers,
+    pub(crate) place: Mutex<Place>,
+    /// Of the process, or what it has become since.
+    incarnation: ArcSwap<Incarnation>,
+    meta: ArcSwapOption<RaftGroup<MetaGroup>>,
+    groups: ArcSwap<BTreeMap<GroupId, Arc<GroupNode>>>,
+    /// Stores that were asked for, of the present cluster.
+    pub(crate) known_stores: ArcSwap<BTreeMap<StoreId, Arc<ClusterStore>>>,
+    /// Told when groups come or go, or when the meta group has decided something here.
+    pub(crate) changed: Notify,
+    stop: watch::Sender<bool>,
+    pub(crate) log: Arc<dyn LogSink>,
+}
+
+impl ClusterNode {
+    pub(crate) fn new(name: String, seed: u64, options: ClusterOptions, log: Arc<dyn LogSink>) -> Arc<Self> {
+        let peer_options = PeerOptions {
+            secret: options.secret.clone(),
+            ..PeerOptions::default()
+        };
+        let incarnation = Incarnation(random());
+        let me = founder(&name, &options, incarnation);
+        let place = Place {
+            forming: Forming::new(me, &options.join),
+        };
+        Arc::new(Self {
+            name,
+            seed,
+            peers: Peers::over_network(peer_options.clone()),
+            asking: Peers::over_network(peer_options),
+            place: Mutex::new(place),
+            incarnation: ArcSwap::from_pointee(incarnation),
+            meta: ArcSwapOption::empty(),
+            groups: ArcSwap::default(),
+            known_stores: ArcSwap::default(),
+            changed: Notify::new(),
+            stop: watch::Sender::new(false),
+            options,
+            log,
+        })
+    }
+
+    /// What others reach this node by, to be mounted on its gRPC port.
+    pub(crate) fn peer_server(&self) -> PeerServer {
+        PeerServer::new(&self.peers)
+    }
+
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        **self.incarnation.load()
+    }
+
+    pub(crate) fn log(&self, level: Level, message: &str) {
+        self.log.line(level, message);
+    }
+
+    /// The meta group's replica here, once this node belongs to a cluster that is formed.
+    pub(crate) fn meta(&self) -> Option<RaftGroup<MetaGroup>> {
+        self.meta.load().as_deref().cloned()
+    }
+
+    pub(crate) fn group(&self, group: GroupId) -> Option<Arc<GroupNode>> {
+        self.groups.load().get(&group).cloned()
+    }
+
+    pub(crate) fn groups(&self) -> Arc<BTreeMap<GroupId, Arc<GroupNode>>> {
+        self.groups.load_full()
+    }
+
+    pub(crate) fn set_groups(&self, groups: BTreeMap<GroupId, Arc<GroupNode>>) {
+        self.groups.store(Arc::new(groups));
+        self.changed.notify_waiters();
+    }
+
+    /// The cluster, once this node has applied its plan.
+    pub(crate) fn cluster_id(&self) -> Option<u128> {
+        let meta = self.meta()?;
+        let machine = meta.machine().read();
+        machine.cluster().map(|cluster| cluster.id)
+    }
+
+    /// This node in the cluster, once it is known there as this process.
+    pub(crate) fn own_id(&self) -> Option<NodeId> {
+        let meta = self.meta()?;
+        let machine = meta.machine().read();
+        let (id, node) = machine.cluster()?.node_named(&self.name)?;
+        (node.description.incarnation == self.incarnation().0).then_some(id)
+    }
+
+    /// Why clients should go elsewhere, if they should: a replica that this node is to have has no vote yet. Another node
+    /// may stop as soon as all are ready.
+    #[must_use]
+    pub fn not_ready(&self) -> Option<String> {
+        let Some(own) = self.own_id() else {
+            return Some("the node is not part of a formed cluster yet".to_owned());
+        };
+        let meta = self.meta()?;
+        let machine = meta.machine().read();
+        let cluster = machine.cluster()?;
+        cluster
+            .groups()
+            .find_map(|(group, placement)| self.lacks(cluster, own, group, placement))
+    }
+
+    fn lacks(
+        &self,
+        cluster: &Cluster,
+        own: NodeId,
+        group: GroupId,
+        placement: &GroupPlacement,
+    ) -> Option<String> {
+        let is_full = placement.voters().count() >= wanted(cluster, group);
+        let Some(replica) = placement.replica_of(own, self.incarnation().0) else {
+            // A replica that this node had before it restarted is to be replaced by one of the present process.
+            let had_one = placement.members.values().any(|member| member.node == own);
+            return (had_one || !is_full).then(|| format!("group {} has no replica here yet", group.0));
+        };
+        let status = match group {
+            GroupId::META => self.meta().map(|meta| meta.status()),
+            group => self
+                .group(group)
+                .filter(|here| here.replica() == replica)
+                .map(|here| here.raft().status()),
+        };
+        let Some(status) = status else {
+            return Some(format!("group {} is not started yet", group.0));
+        };
+        if let Some(failed) = status.failed {
+            return Some(format!("group {} has failed: {failed}", group.0));
+        }
+        // All nodes learn what the meta group decides; not all of many vote there.
+        let only_learns = group == GroupId::META && is_full && !placement.members[&replica].voter;
+        let has_vote = status.members.voters.contains(&replica) && !status.members.joint;
+        (!has_vote && !only_learns).then(|| format!("group {} is catching up", group.0))
+    }
+
+    /// Waits until the node stops.
+    pub(crate) async fn stopped(&self) {
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    pub(crate) fn end(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// What the node says of itself to the meta group.
+    pub(crate) fn description(founder: &Founder) -> NodeDescription {
+        NodeDescription {
+            name: founder.name.as_str().into(),
+            zone: founder.zone.as_str().into(),
+            peer_address: founder.address.as_str().into(),
+            client_address: founder.address.as_str().into(),
+            incarnation: founder.incarnation.0,
+            feature_level: holdfast_state::FEATURE_LEVEL,
+        }
+    }
+
+    /// Takes part in the meta group of a cluster, with this replica.
+    pub(crate) async fn open_meta(&self, cluster: ClusterId, replica: ReplicaId) -> Result<(), String> {
+        self.peers.set_cluster(cluster);
+        let machine = Arc::new(MetaGroup::new(0));
+        let mut options = GroupOptions::new(GroupId::META, replica, machine, self.peers.clone());
+        options.timing = self.options.timing;
+        let meta = RaftGroup::start(options)
+            .await
+            .map_err(|error| error.to_string())?;
+        self.meta.store(Some(Arc::new(meta)));
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Takes part no longer; whether the replica had anything in its log.
+    pub(crate) async fn close_meta(&self) -> bool {
+        // Nobody of a cluster belongs to this one.
+        self.peers.set_cluster(ClusterId(random()));
+        let Some(meta) = self.meta.swap(None) else {
+            return false;
+        };
+        meta.stop().await;
+        meta.log_bytes() > 0
+    }
+
+    /// Whether the meta group's replica has anything in its log.
+    pub(crate) fn meta_has_begun(&self) -> bool {
+        self.meta().is_some_and(|meta| meta.log_bytes() > 0)
+    }
+
+    /// Begins the meta group's log.
+    pub(crate) async fn initialize_meta(&self, preparation: &Preparation) -> Result<(), MembershipError> {
+        let Some(meta) = self.meta() else {
+            return Err(MembershipError::Stopped);
+        };
+        let voters = preparation.voters().iter().zip(1..);
+        let members = voters.map(|(founder, number)| {
+            let address = ReplicaAddress {
+                node: NodeId(number),
+                name: founder.name.clone(),
+                peer_address: founder.address.clone(),
+                client_address: founder.address.clone(),
+            };
+            (ReplicaId(number.into()), address)
+        });
+        meta.initialize(members.collect()).await
+    }
+
+    /// Forgets everything: a new incarnation, which belongs to no cluster.
+    pub(crate) async fn become_new(&self, place: &mut Place, why: &str) {
+        self.log(Level::Warning, &format!("starting again as a new node: {why}"));
+        self.close_meta().await;
+        for group in self.groups().values() {
+            group.raft().stop().await;
+        }
+        self.set_groups(BTreeMap::new());
+        self.known_stores.store(Arc::default());
+        let incarnation = Incarnation(random());
+        self.incarnation.store(Arc::new(incarnation));
+        place.forming = Forming::new(
+            founder(&self.name, &self.options, incarnation),
+            &self.options.join,
+        );
+    }
+
+    /// Learns of what the meta group's replica has, so that nobody is told less.
+    pub(crate) fn refresh(&self, place: &mut Place) {
+        if let Some(cluster) = self.cluster_id() {
+            if place.forming.standing() != Standing::Formed(ClusterId(cluster)) {
+                self.log(
+                    Level::Information,
+                    &format!("part of cluster {}", ClusterId(cluster)),
+                );
+                place.forming.formed(ClusterId(cluster));
+            }
+        } else if self.meta_has_begun()
+            && let Some(cluster) = place.forming.cluster()
+        {
+            place.forming.started(cluster);
+        }
+    }
+
+    /// Asks a node something outside of the groups.
+    pub(crate) async fn ask(&self, address: &str, call: &Call, patience: Duration) -> Result<Answer, String> {
+        let answer = self.asking.call(address, call.encode(), patience).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        Answer::decode(answer).map_err(|error| error.to_string())
+    }
+
+    /// Has the meta group decide something, wherever its leader is, and waits until that is known to be so.
+    ///
+    /// # Errors
+    /// Why it did not, or may not have.
+    pub(crate) async fn decide(&self, command: &MetaCommand) -> Result<(), String> {
+        let bytes = Bytes::from(command.encode());
+        match self.decide_here(bytes.clone()).await {
+            Answer::Decided(result) => result,
+            Answer::Elsewhere(Some(leader)) => match self.ask(&leader, &Call::Decide(bytes), DECISION).await?
+            {
+                Answer::Decided(result) => result,
+                _ => Err("the meta group's leader has changed".to_owned()),
+            },
+            _ => Err("it is not known who leads the meta group".to_owned()),
+        }
+    }
+
+    pub(crate) async fn decide_here(&self, command: Bytes) -> Answer {
+        let Some(meta) = self.meta() else {
+            return Answer::Elsewhere(None);
+        };
+        let proposed = match meta.propose(command) {
+            Ok(proposed) => proposed,
+            Err(error) => return undecided(error),
+        };
+        match tokio::time::timeout(DECISION, proposed).await {
+            Ok(Ok(MetaOutcome::Failed(error))) => Answer::Decided(Err(error.to_string())),
+            Ok(Ok(_)) => Answer::Decided(Ok(())),
+            Ok(Err(error)) => undecided(error),
+            Err(_) => Answer::Decided(Err("the meta group did not decide in time".to_owned())),
+        }
+    }
+}
+
+/// Voters that a group should have.
+fn wanted(cluster: &Cluster, group: GroupId) -> usize {
+    let settings = &cluster.settings;
+    let replicas = match settings.kind_of(group) {
+        Some((GroupKind::Cache, _)) => settings.cache_replicas,
+        _ => settings.coordination_replicas,
+    };
+    usize::from(replicas).min(cluster.nodes().len())
+}
+
+fn undecided(error: ProposeError) -> Answer {
+    match error {
+        ProposeError::NotLeader { leader } => Answer::Elsewhere(leader.map(|leader| leader.peer_address)),
+        error => Answer::Decided(Err(error.to_string())),
+    }
+}
+
+fn founder(name: &str, options: &ClusterOptions, incarnation: Incarnation) -> Founder {
+    Founder {
+        address: options.advertise.clone(),
+        name: name.to_owned(),
+        zone: options.zone.clone(),
+        incarnation,
+        disk: None,
+    }
+}

@@ -1,0 +1,232 @@
+//! A client's request in a cluster: it is about one group, and this node answers it if it leads that group.
+
+mod batch;
+mod change;
+mod read;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_proto::session::{ItemReader, Operation, ReadConsistency, ReplyHeader, RequestHeader};
+use holdfast_proto::{Code, Error, Outcome};
+use holdfast_replication::raft::{ProposeError, ReadError, ReadMode, ReplicaAddress};
+use holdfast_state::{GroupId, GroupKind, KeyHash, Machine, Slot, Store};
+use std::time::Duration;
+
+use super::group::GroupNode;
+use super::member::ClusterNode;
+use super::stores::ClusterStore;
+use crate::server::answer::Answer;
+use crate::server::failure::Failure;
+
+/// How long a request waits for a store that its group does not know yet.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+
+/// A request on a store.
+pub(crate) struct Asked {
+    pub(crate) operation: Operation,
+    pub(crate) header: RequestHeader,
+    pub(crate) payload: Bytes,
+    pub(crate) store: Arc<ClusterStore>,
+    pub(crate) session: Option<u128>,
+}
+
+/// Why there is no ordinary answer.
+#[derive(Debug)]
+pub(crate) enum Away {
+    /// An error, or bytes that are none of the protocol.
+    Failed(Failure),
+    /// Another node may answer; nothing was changed here.
+    Elsewhere(Option<ReplicaAddress>),
+    /// Whether a change was made is not known here: the client asks again, with the same number, wherever the group is
+    /// led.
+    Lost,
+}
+
+impl From<Error> for Away {
+    fn from(error: Error) -> Self {
+        Away::Failed(error.into())
+    }
+}
+
+impl From<Failure> for Away {
+    fn from(failure: Failure) -> Self {
+        Away::Failed(failure)
+    }
+}
+
+impl From<holdfast_proto::session::FrameError> for Away {
+    fn from(error: holdfast_proto::session::FrameError) -> Self {
+        Away::Failed(error.into())
+    }
+}
+
+impl From<ReadError> for Away {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotLeader { leader } => Away::Elsewhere(leader),
+            ReadError::NoQuorum | ReadError::Stopped => Away::Elsewhere(None),
+        }
+    }
+}
+
+impl From<ProposeError> for Away {
+    fn from(error: ProposeError) -> Self {
+        match error {
+            ProposeError::NotLeader { leader } => Away::Elsewhere(leader),
+            ProposeError::Stopped => Away::Elsewhere(None),
+            ProposeError::Overloaded { .. } => Error::new(Code::ResourceExhausted, error.to_string()).into(),
+            ProposeError::Unknown => Away::Lost,
+        }
+    }
+}
+
+/// A request on its way: its group's replica here, and the store in it.
+struct Here<'a> {
+    asked: &'a Asked,
+    group: Arc<GroupNode>,
+    id: GroupId,
+}
+
+impl ClusterNode {
+    /// Answers a request on a store.
+    pub(crate) async fn serve(&self, asked: &Asked) -> Result<Answer, Away> {
+        let id = self.group_of(asked)?;
+        let group = self
+            .group(id)
+            .ok_or_else(|| Away::Elsewhere(self.leader_of(id)))?;
+        let here = Here { asked, group, id };
+        here.check_epoch()?;
+        match asked.operation {
+            Operation::Get
+            | Operation::Exists
+            | Operation::GetMany
+            | Operation::Count
+            | Operation::Scan
+            | Operation::Stats => here.read().await,
+            Operation::Batch => here.batch().await,
+            Operation::Clear => here.clear().await,
+            _ => {
+                let (key, value) = asked.header.key_and_value(&asked.payload)?;
+                let change = here.change(asked.operation, &asked.header, asked.header.sequence, key, value);
+                Ok(change.await?.into())
+            }
+        }
+    }
+
+    /// Whom to ask about a group that has no replica here: any node that holds it.
+    fn leader_of(&self, group: GroupId) -> Option<ReplicaAddress> {
+        let meta = self.meta()?;
+        let machine = meta.machine().read();
+        let cluster = machine.cluster()?;
+        let own = self.own_id();
+        let mut voters = cluster.group(group)?.voters();
+        let (_, member) = voters.find(|(_, member)| Some(member.node) != own)?;
+        super::placement::address(cluster, member.node)
+    }
+
+    /// The group that a request is about.
+    fn group_of(&self, asked: &Asked) -> Result<GroupId, Away> {
+        let Asked {
+            operation,
+            header,
+            payload,
+            store,
+            ..
+        } = asked;
+        if header.group != 0 {
+            return u16::try_from(header.group)
+                .map(GroupId)
+                .map_err(|_| Failure::new(Code::InvalidArgument, "there is no such group").into());
+        }
+        let slot = match (store.kind(), operation) {
+            (GroupKind::Coordination, _) => KeyHash::slot_of_store(store.id),
+            (_, Operation::GetMany | Operation::Batch) => {
+                let mut items = ItemReader::new(payload);
+                items
+                    .next::<RequestHeader>()?
+                    .map_or(Slot(0), |(_, key, _)| store.place(key).slot)
+            }
+            (_, Operation::Count | Operation::Clear | Operation::Scan | Operation::Stats) => {
+                return Err(Failure::new(
+                    Code::Unsupported,
+                    "in a cluster each group of a cache store is asked for its part: use a newer client",
+                )
+                .into());
+            }
+            _ => store.place(header.key_and_value(payload)?.0).slot,
+        };
+        self.group_of_slot(store.kind(), slot)
+            .ok_or(Away::Elsewhere(None))
+    }
+}
+
+impl Here<'_> {
+    /// A change that was first sent under another epoch may have been applied then.
+    fn check_epoch(&self) -> Result<(), Away> {
+        let (sent, epoch) = (self.asked.header.epoch, self.group.epoch());
+        if sent != 0 && sent != epoch && self.asked.operation.is_change() {
+            let message = format!(
+                "the change was first sent under epoch {sent} of group {}, which is at {epoch}: whether it was applied then \
+                 is not known",
+                self.id.0
+            );
+            return Err(Error::new(Code::SessionExpired, message)
+                .with_outcome(Outcome::Unknown)
+                .into());
+        }
+        Ok(())
+    }
+
+    /// How fresh a read must be.
+    fn mode(&self) -> ReadMode {
+        match ReadConsistency::try_from(self.asked.header.consistency) {
+            Ok(ReadConsistency::Bounded) => {
+                ReadMode::Bounded(Duration::from_millis(self.asked.header.max_staleness_ms.into()))
+            }
+            Ok(ReadConsistency::Local) => ReadMode::Local,
+            _ if self.asked.store.kind() == GroupKind::Cache => ReadMode::Lease,
+            _ => ReadMode::ReadIndex,
+        }
+    }
+
+    /// The group's state as it is now, and the store in it. A store that was just defined is waited for.
+    async fn state(&self) -> Result<(Arc<Machine>, Arc<Store>), Away> {
+        let find = || {
+            let machine = self.group.raft().machine().load_full();
+            let store = machine.store(self.asked.store.id)?;
+            Some((machine, store))
+        };
+        if let Some(found) = find() {
+            return Ok(found);
+        }
+        let waited = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                if let Some(found) = find() {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(STORE_WAIT, waited).await.map_err(|_| {
+            let store = self.asked.store.id;
+            Error::from(holdfast_state::StateError::StoreNotReady { store }).into()
+        })
+    }
+}
+
+/// The reply of a node that does not lead the group.
+pub(crate) fn elsewhere(leader: Option<&ReplicaAddress>) -> Answer {
+    let message = match leader {
+        Some(leader) => format!("node '{}' leads this group", leader.name),
+        None => "nobody is known to lead this group now".to_owned(),
+    };
+    let error = Error::new(Code::Unavailable, message).with_outcome(Outcome::NotApplied);
+    ReplyHeader {
+        redirect: leader
+            .map(|leader| leader.client_address.clone())
+            .unwrap_or_default(),
+        ..ReplyHeader::failure(&error)
+    }
+    .into()
+}

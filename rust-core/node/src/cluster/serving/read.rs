@@ -1,0 +1,248 @@
+//! Reads: behind a barrier, of the state as it is then.
+
+use bytes::Bytes;
+use holdfast_proto::limits::{check_batch, check_key};
+use holdfast_proto::session::{
+    ItemReader, Operation, ReplyHeader, RequestHeader, ScanCursor, StoreStats, flags, push_item,
+};
+use holdfast_proto::{Code, Error};
+use holdfast_state::{
+    Change, Command, EntryView, GroupKind, KeyHash, Machine, Outcome, Query, Read, SLOTS, ScanPosition, Slot,
+    Store,
+};
+
+use super::{Away, Here};
+use crate::server::answer::{Answer, describe, read_mode};
+use crate::server::many::{PAGE_BYTES, of_items, page_limit, reply_too_large, room_for, survey};
+
+/// Entries that one `Expire` removes at most.
+const STEP: u32 = 1_024;
+
+impl Here<'_> {
+    pub(super) async fn read(&self) -> Result<Answer, Away> {
+        self.group.raft().read_barrier(self.mode()).await?;
+        let (machine, store) = self.state().await?;
+        let asked = self.asked;
+        match asked.operation {
+            Operation::Get | Operation::Exists => {
+                let (key, _) = asked.header.key_and_value(&asked.payload)?;
+                self.get(&machine, &store, asked.operation, &asked.header, key)
+                    .await
+            }
+            Operation::GetMany => self.get_many(&machine, &store).await,
+            Operation::Count => {
+                self.expire_due(&machine, &store).await?;
+                let (key, end) = asked.header.key_and_value(&asked.payload)?;
+                let count = store.count(self.group.raft().now(), &asked.header.range(key, end));
+                let number = i64::try_from(count).unwrap_or(i64::MAX);
+                Ok(ReplyHeader {
+                    number,
+                    ..ReplyHeader::default()
+                }
+                .into())
+            }
+            Operation::Stats => {
+                let budget = store.budget();
+                let stats = Some(StoreStats::new(&store.stats(), budget));
+                Ok(ReplyHeader {
+                    stats,
+                    ..ReplyHeader::default()
+                }
+                .into())
+            }
+            _ => {
+                self.expire_due(&machine, &store).await?;
+                self.scan(&machine)
+            }
+        }
+    }
+
+    /// One entry, shared with the state.
+    pub(super) async fn get(
+        &self,
+        machine: &Machine,
+        store: &Store,
+        operation: Operation,
+        header: &RequestHeader,
+        key: &[u8],
+    ) -> Result<Answer, Away> {
+        check_key(key)?;
+        let (slide, with_value) = read_mode(operation, header);
+        let place = store.place(key);
+        let raft = self.group.raft();
+        loop {
+            let read = machine.get(
+                store,
+                || raft.now(),
+                place,
+                key,
+                slide,
+                |entry: EntryView<'_>| (describe(&entry), with_value.then(|| entry.share())),
+            );
+            match read.map_err(Error::from)? {
+                Read::Hit(found) => return Ok(found.into()),
+                Read::Miss => return Ok(ReplyHeader::default().into()),
+                // A coordination store's reader sees an entry go when the log says so, or at another replica not at all.
+                Read::Due if raft.leads() => self.expire_due(machine, store).await?,
+                Read::Due => return Ok(ReplyHeader::default().into()),
+            }
+        }
+    }
+
+    /// Makes deadlines that have passed in a coordination store true, by the log.
+    pub(super) async fn expire_due(&self, machine: &Machine, store: &Store) -> Result<(), Away> {
+        let raft = self.group.raft();
+        let now = raft.now();
+        if self.asked.store.kind() != GroupKind::Coordination
+            || !raft.leads()
+            || store.next_deadline().is_none_or(|due| due > now)
+        {
+            return Ok(());
+        }
+        let work = machine.due(now, STEP as usize);
+        let commands = work
+            .iter()
+            .flat_map(|work| crate::cluster::duties::commands_of(work, now));
+        let commands: Vec<Bytes> = commands.collect();
+        if commands.is_empty() {
+            return Ok(());
+        }
+        raft.propose_all(commands)?.await?;
+        Ok(())
+    }
+
+    /// The command that makes the deadline of a key true, when it has passed.
+    pub(super) fn expire_command(&self, store: &Store, place: KeyHash, key: &[u8]) -> Option<Bytes> {
+        let now = self.group.raft().now();
+        let is_due = self.asked.store.kind() == GroupKind::Coordination && store.is_due(now, place, key);
+        is_due.then(|| {
+            let command = Command::InStore {
+                store: store.id(),
+                slot: Slot(0),
+                session: None,
+                change: Change::Expire {
+                    up_to: now,
+                    limit: STEP,
+                },
+            };
+            command.encode().into()
+        })
+    }
+
+    async fn get_many(&self, machine: &Machine, store: &Store) -> Result<Answer, Away> {
+        let asked = self.asked;
+        let (items, bytes) = survey(&asked.header, &asked.payload)?;
+        check_batch(bytes)?;
+        self.expire_due(machine, store).await?;
+        let mut room = room_for(items)?;
+        let mut keys = Vec::with_capacity(items);
+        let mut reader = ItemReader::new(&asked.payload);
+        while let Some((_, key, _)) = reader.next::<RequestHeader>()? {
+            check_key(key)?;
+            keys.push(key);
+        }
+        let mut reply = Vec::new();
+        let mut fits = true;
+        let places = keys.iter().map(|key| (store.place(key), *key));
+        let now = self.group.raft().now();
+        let read = machine.get_many(store, now, places, true, |_, entry| {
+            let value = entry.as_ref().map_or(&[][..], |entry| entry.value());
+            fits &= value.len() <= room;
+            if fits {
+                room -= value.len();
+                let mut item = entry.as_ref().map(describe).unwrap_or_default();
+                item.value_length = value.len() as u32;
+                push_item(&mut reply, &item, &[], value);
+            }
+        });
+        read.map_err(Error::from)?;
+        if !fits {
+            return Err(reply_too_large().into());
+        }
+        Ok(of_items(items, reply))
+    }
+
+    /// A page of the group's part of a store.
+    fn scan(&self, machine: &Machine) -> Result<Answer, Away> {
+        let (asked, class) = (self.asked, self.asked.store.settings.class);
+        let header = &asked.header;
+        let (key, end) = header.key_and_value(&asked.payload)?;
+        let (range, limit) = (header.range(key, end), page_limit(header)?);
+        let (keys_only, descending) = (header.has(flags::KEYS_ONLY), header.has(flags::DESCENDING));
+        let is_cache = asked.store.kind() == GroupKind::Cache;
+        let mut slots: Box<dyn Iterator<Item = u16>> = match (is_cache, descending) {
+            (false, _) => Box::new(std::iter::once(0)),
+            (true, false) => Box::new(0..SLOTS),
+            (true, true) => Box::new((0..SLOTS).rev()),
+        };
+        let mut after = None;
+        let mut slot = slots.next();
+        if !header.cursor.is_empty() {
+            let cursor = ScanCursor::decode(&header.cursor).filter(|cursor| cursor.class == class);
+            let cursor = cursor.ok_or_else(|| {
+                Error::new(
+                    Code::InvalidCursor,
+                    "the cursor is not one of a scan of this store",
+                )
+            })?;
+            while slot.is_some_and(|slot| is_cache && slot != cursor.slot) {
+                slot = slots.next();
+            }
+            after = cursor.after.map(|(hash, key)| ScanPosition {
+                hash,
+                key: key[..].into(),
+            });
+        }
+        let mut reply = Vec::new();
+        let (mut items, mut bytes) = (0, PAGE_BYTES);
+        let now = self.group.raft().now();
+        while let Some(current) = slot {
+            let query = Query::Scan {
+                store: asked.store.id,
+                range,
+                descending,
+                keys_only,
+                slot: is_cache.then_some(Slot(current)),
+                after: after.as_ref(),
+                limit: u32::try_from(limit - items).unwrap_or(u32::MAX),
+                byte_limit: bytes as u64,
+            };
+            let page = match machine.read(now, &query) {
+                Outcome::Page(page) => page,
+                // Another group has that slot.
+                Outcome::Failed(holdfast_state::StateError::WrongSlot { .. }) => Default::default(),
+                Outcome::Failed(error) => return Err(Error::from(error).into()),
+                other => return Err(Error::new(Code::Internal, format!("{other:?}")).into()),
+            };
+            for found in &page.entries {
+                let entry = &found.entry;
+                let value = if keys_only { &[] } else { entry.value() };
+                bytes = bytes.saturating_sub(entry.key().len() + value.len());
+                items += 1;
+                let item = ReplyHeader {
+                    flags: flags::FOUND,
+                    version: entry.version(),
+                    ttl_ms: found.remaining_ms,
+                    absolute_unix_ms: entry.absolute_unix_ms(),
+                    key_length: entry.key().len() as u32,
+                    value_length: value.len() as u32,
+                    ..ReplyHeader::default()
+                };
+                push_item(&mut reply, &item, entry.key(), value);
+            }
+            after = page.next;
+            if after.is_none() {
+                slot = slots.next();
+            }
+            if items >= limit || bytes == 0 || after.is_some() {
+                break;
+            }
+        }
+        let mut answer = of_items(items, reply);
+        if let Some(slot) = slot {
+            let after = after.map(|position| (position.hash, Bytes::copy_from_slice(&position.key)));
+            answer.header.cursor = ScanCursor { class, slot, after }.encode();
+        }
+        Ok(answer)
+    }
+}

@@ -1,0 +1,263 @@
+//! Serving as one node of several: requests go through the groups' logs.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_proto::session::{
+    FrameKind, Operation, ReplyHeader, RequestHeader, StoreClass, StoreDefinition, StoreDescription,
+};
+use holdfast_proto::{Code, Error, Outcome, full_store_name, resolve_store};
+use holdfast_state::StoreId;
+use prost::Message;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{Answer, Caller};
+use super::connection::Connection;
+use super::failure::Failure;
+use super::inbound::{Input, needs_store, out_of_place, waiting};
+use super::jobs::{JobState, Unanswered, out_of_time};
+use super::link::Link;
+use super::options::ServerOptions;
+use super::shared::Shared;
+use super::trusting::Trusting;
+use crate::Node;
+use crate::cluster::{Asked, Away, Calls, ClusterNode, ClusterStore, elsewhere, find, keep, lead_meta};
+
+/// What other nodes may send ahead.
+pub(super) const WINDOW: u32 = 8 * 1024 * 1024;
+
+/// The node as one of several, if it is to be.
+pub(super) fn node(node: &Node, options: &ServerOptions) -> Option<Arc<ClusterNode>> {
+    let mut cluster = options.cluster.clone()?;
+    if cluster.secret.is_empty() {
+        // Whoever may do everything as a client may be a peer as well, unless a secret of their own is given.
+        cluster.secret = options.token.clone().unwrap_or_default();
+    }
+    let seed = node.seed();
+    Some(ClusterNode::new(
+        node.name().to_owned(),
+        seed,
+        cluster,
+        Arc::clone(&options.log),
+    ))
+}
+
+/// Starts what a node of a cluster does by itself.
+pub(super) fn start(shared: &Arc<Shared>) {
+    let Some(cluster) = shared.cluster() else {
+        return;
+    };
+    cluster.peers.set_calls(Arc::new(Calls(Arc::downgrade(cluster))));
+    tokio::spawn(find(Arc::clone(cluster)));
+    tokio::spawn(keep(Arc::clone(cluster)));
+    tokio::spawn(lead_meta(Arc::clone(cluster)));
+}
+
+/// The service that other nodes call. A connection that shows their secret may stay.
+pub(super) fn peers(
+    shared: &Arc<Shared>,
+) -> Option<
+    impl tonic::codegen::Service<
+        tonic::codegen::http::Request<tonic::body::Body>,
+        Response = tonic::codegen::http::Response<tonic::body::Body>,
+        Error = std::convert::Infallible,
+        Future: Send + 'static,
+    > + tonic::server::NamedService
+    + Clone
+    + Send
+    + Sync
+    + 'static,
+> {
+    let cluster = shared.cluster()?;
+    let service = cluster.peer_server().service();
+    Some(Trusting::new(service, &cluster.options.secret))
+}
+
+impl Connection {
+    /// Lets a request run beside the connection, as all requests of a cluster do: each waits for other nodes.
+    pub(super) fn run_in_cluster(
+        &mut self,
+        number: u64,
+        operation: Operation,
+        header: RequestHeader,
+        input: Input<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<(), Failure> {
+        if self.jobs.contains_key(&number) {
+            return Err(out_of_place(
+                FrameKind::Request,
+                "with the number of one that is not answered yet",
+            )
+            .into());
+        }
+        let store = if needs_store(operation) {
+            let store = find_store(&self.caller.shared, header.store)?;
+            check(&self.caller, operation, &store, input.bytes().len())?;
+            Some(store)
+        } else {
+            None
+        };
+        let (payload, reserved) = match input {
+            Input::Whole(bytes, reserved) => (bytes, reserved),
+            Input::Here(bytes) => {
+                let reserved = self.reserve(waiting(&header, bytes.len()))?;
+                (Bytes::copy_from_slice(bytes), reserved)
+            }
+        };
+        self.jobs.insert(number, Arc::new(JobState::running()));
+        let unanswered = Unanswered::new(&self.link, number, operation);
+        let (link, caller) = (Arc::clone(&self.link), self.caller.clone());
+        tokio::spawn(async move {
+            let running = run(&caller, operation, header, payload, store);
+            let result = match deadline {
+                None => running.await,
+                Some(deadline) => match timeout_at(deadline, running).await {
+                    Ok(result) => result,
+                    Err(_) => Err(too_late(operation).into()),
+                },
+            };
+            drop(reserved);
+            answer(&link, unanswered, result);
+        });
+        Ok(())
+    }
+}
+
+/// The largest value of the store that a request is about, if the caller may ask it at all.
+pub(super) fn most_of_value(
+    caller: &Caller,
+    operation: Operation,
+    header: &RequestHeader,
+    length: usize,
+) -> Result<u32, Error> {
+    let store = find_store(&caller.shared, header.store)?;
+    check(caller, operation, &store, length)?;
+    Ok(store.settings.max_value)
+}
+
+fn answer(link: &Link, unanswered: Unanswered, result: Result<Answer, Away>) {
+    match result {
+        Ok(answer) => unanswered.answer(Ok(answer), 0),
+        Err(Away::Failed(failure)) => unanswered.answer(Err(failure), 0),
+        Err(Away::Elsewhere(leader)) => unanswered.answer(Ok(elsewhere(leader.as_ref())), 0),
+        // Nobody here can say whether the change was made. The connection ends without an answer: the client asks again
+        // with the same number, wherever the group is led now, and gets the first outcome if there was one.
+        Err(Away::Lost) => {
+            unanswered.forget();
+            link.close();
+            link.wake();
+        }
+    }
+}
+
+async fn run(
+    caller: &Caller,
+    operation: Operation,
+    header: RequestHeader,
+    payload: Bytes,
+    store: Option<Arc<ClusterStore>>,
+) -> Result<Answer, Away> {
+    let Some(cluster) = caller.shared.cluster() else {
+        return Err(Failure::new(Code::Internal, "the node belongs to no cluster").into());
+    };
+    let session = caller.session.as_ref().map(|session| session.known().id());
+    match (operation, store) {
+        (Operation::Ping, _) => Ok(Answer {
+            header: ReplyHeader::default(),
+            payload: caller.shared.node().name().as_bytes().to_vec().into(),
+        }),
+        (Operation::ClusterMap, _) => match cluster.map() {
+            Some(map) => Ok(Answer {
+                header: ReplyHeader::default(),
+                payload: map.encode_to_vec().into(),
+            }),
+            None => Err(Away::Elsewhere(None)),
+        },
+        (Operation::OpenStore, _) => Ok(open(caller, cluster, &header, &payload).await?.into()),
+        (Operation::AdvanceClock, _) => {
+            Err(Failure::new(Code::ClockNotManual, "the clock of a cluster moves by itself").into())
+        }
+        (_, Some(store)) => {
+            let asked = Asked {
+                operation,
+                header,
+                payload,
+                store,
+                session,
+            };
+            cluster.serve(&asked).await
+        }
+        (_, None) => Err(Failure::new(Code::InvalidArgument, "this operation needs a store").into()),
+    }
+}
+
+#[cold]
+fn too_late(operation: Operation) -> Error {
+    if !operation.is_change() {
+        return out_of_time(operation);
+    }
+    Error::new(
+        Code::Timeout,
+        "the change was proposed and not known to be applied in time: it may have been",
+    )
+    .with_outcome(Outcome::Unknown)
+}
+
+fn find_store(shared: &Shared, id: u32) -> Result<Arc<ClusterStore>, Error> {
+    let store = shared.cluster().and_then(|cluster| cluster.store(StoreId(id)));
+    store.ok_or_else(|| {
+        // It may have been made at another node, and not be known here yet.
+        let message = format!("the node does not know a store with id {id} yet: open it by its name first");
+        Error::new(Code::StoreNotReady, message)
+    })
+}
+
+fn check(caller: &Caller, operation: Operation, store: &ClusterStore, bytes: usize) -> Result<(), Error> {
+    let options = caller.shared.options();
+    let (tenant, name) = store.parts();
+    options
+        .permissions
+        .check(&caller.identity, tenant, name, operation)?;
+    options.quotas.admit(tenant, name, operation, bytes)
+}
+
+async fn open(
+    caller: &Caller,
+    cluster: &ClusterNode,
+    header: &RequestHeader,
+    payload: &[u8],
+) -> Result<ReplyHeader, Failure> {
+    let shared = &caller.shared;
+    let (key, _) = header.key_and_value(payload)?;
+    let name = full_store_name(key, &caller.identity.tenant)?;
+    let (tenant, own_name) = name.split_once('/').unwrap_or(("", &name));
+    let options = shared.options();
+    let operation = Operation::OpenStore;
+    options
+        .permissions
+        .check(&caller.identity, tenant, own_name, operation)?;
+    options.quotas.admit(tenant, own_name, operation, 0)?;
+    let definition = header.definition.unwrap_or(StoreDefinition {
+        default_class: StoreClass::Coordination as i32,
+        ..StoreDefinition::default()
+    });
+    if !definition.create && cluster.store_named(&name).is_none() {
+        let message = format!("store '{name}' does not exist and auto-create-stores is off");
+        return Err(Error::new(Code::StoreNotFound, message).into());
+    }
+    let (given, default_class) = definition.given()?;
+    let limit = shared.node().memory_limit();
+    let settings = resolve_store(&given, default_class, shared.available(), limit)?;
+    let store = cluster.define_store(&name, &given, &settings).await?;
+    Ok(ReplyHeader {
+        store: Some(StoreDescription {
+            id: store.id.0,
+            name: store.name.clone(),
+            class: StoreClass::from(store.settings.class) as i32,
+            max_memory: store.settings.max_memory,
+            max_value: store.settings.max_value,
+            hash_tags: store.settings.hash_tags,
+        }),
+        ..ReplyHeader::default()
+    })
+}

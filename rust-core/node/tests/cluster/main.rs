@@ -1,0 +1,184 @@
+//! Three nodes in one process, over real sockets: forming, leaders, and what a client may count on when nodes die.
+
+mod nodes;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../server/peer.rs"]
+mod peer;
+
+use holdfast_proto::Code;
+use holdfast_proto::session::{Operation, StoreClass, features, flags};
+
+use nodes::Nodes;
+use peer::{request, until};
+
+#[test]
+fn three_nodes_that_start_in_any_order_form_one_cluster_and_say_so() {
+    let mut nodes = Nodes::new(3);
+    for node in [2, 0, 1] {
+        nodes.start(node);
+    }
+    nodes.wait_until_ready();
+    let map = nodes.map();
+    assert_eq!(map.nodes.len(), 3);
+    assert_eq!(map.groups.len(), 12);
+    assert!(map.groups.iter().all(|group| group.replicas.len() == 3));
+    let welcome = nodes.connect(1, 1).welcome;
+    assert_eq!(welcome.features, features::CLUSTER);
+    assert_eq!(welcome.cluster_id, map.cluster_id);
+}
+
+#[test]
+fn leaders_are_spread_over_the_nodes() {
+    let nodes = Nodes::formed(3);
+    until("each node leads a third of the groups", || {
+        let map = nodes.map();
+        let led = |node| map.groups.iter().filter(|group| group.leader == node).count();
+        (1..=3).all(|node| led(node) == 4)
+    });
+}
+
+#[test]
+fn what_was_put_at_the_leader_is_read_there_and_other_nodes_say_who_it_is() {
+    let nodes = Nodes::formed(3);
+    for class in [StoreClass::Coordination, StoreClass::Cache] {
+        let store = nodes.open("s", class);
+        nodes.put(store, b"key", b"value");
+        assert_eq!(nodes.get(store, b"key").as_deref(), Some(&b"value"[..]));
+        let leader = nodes.leader_of_key(store, b"key");
+        let other = (leader + 1) % 3;
+        let reply = nodes
+            .connect(other, 9)
+            .call(request(Operation::Get, store.id), b"key", &[]);
+        assert_eq!(reply.header.code, Code::Unavailable.number());
+        assert_eq!(reply.header.redirect, nodes.address(leader));
+    }
+}
+
+#[test]
+fn acknowledged_changes_survive_the_death_of_each_node_in_turn_and_its_return_as_a_new_one() {
+    let mut nodes = Nodes::formed(3);
+    let (table, cache) = (
+        nodes.open("table", StoreClass::Coordination),
+        nodes.open("cache", StoreClass::Cache),
+    );
+    for round in 0..3_u8 {
+        for number in 0..20_u8 {
+            nodes.put(table, &[number], &[round, number]);
+            nodes.put(cache, &[number], &[round, number]);
+        }
+        nodes.kill(usize::from(round));
+        for number in 0..20_u8 {
+            assert_eq!(nodes.get(table, &[number]), Some(vec![round, number]));
+            assert_eq!(nodes.get(cache, &[number]), Some(vec![round, number]));
+        }
+        nodes.start(usize::from(round));
+        nodes.wait_until_ready();
+    }
+    assert_eq!(nodes.map().nodes.len(), 3);
+}
+
+#[test]
+fn a_change_that_is_repeated_at_the_next_leader_is_made_once() {
+    let mut nodes = Nodes::formed(3);
+    let store = nodes.open("table", StoreClass::Coordination);
+    let leader = nodes.leader_of_key(store, b"counter");
+    let mut increment = request(Operation::Increment, store.id);
+    (
+        increment.delta,
+        increment.sequence,
+        increment.first_unacknowledged,
+    ) = (5, 1, 1);
+    let first = nodes
+        .connect(leader, 77)
+        .call(increment.clone(), b"counter", &[])
+        .ok();
+    assert_eq!(first.header.number, 5);
+    nodes.kill(leader);
+    increment.flags |= flags::RETRY;
+    let again = nodes.follow(
+        store,
+        b"counter",
+        |peer| peer.call(increment.clone(), b"counter", &[]),
+        77,
+    );
+    assert_eq!(
+        (again.header.number, again.header.version),
+        (5, first.header.version)
+    );
+}
+
+#[test]
+fn a_minority_refuses_and_nothing_is_lost_when_the_others_are_back() {
+    let mut nodes = Nodes::formed(3);
+    let store = nodes.open("table", StoreClass::Coordination);
+    nodes.put(store, b"key", b"value");
+    nodes.kill(0);
+    assert_eq!(nodes.get(store, b"key").as_deref(), Some(&b"value"[..]));
+    nodes.start(0);
+    nodes.wait_until_ready();
+    nodes.kill(1);
+    assert_eq!(nodes.get(store, b"key").as_deref(), Some(&b"value"[..]));
+}
+
+#[test]
+fn a_cluster_of_memory_that_restarts_as_a_whole_forms_anew_and_has_nothing_of_before() {
+    let mut nodes = Nodes::formed(3);
+    let before = nodes.map();
+    let store = nodes.open("table", StoreClass::Coordination);
+    nodes.put(store, b"key", b"value");
+    (0..3).for_each(|node| nodes.kill(node));
+    (0..3).for_each(|node| nodes.start(node));
+    nodes.wait_until_ready();
+    assert_ne!(nodes.map().cluster_id, before.cluster_id);
+    let store = nodes.open("table", StoreClass::Coordination);
+    assert_eq!(nodes.get(store, b"key"), None);
+}
+
+#[test]
+fn a_node_that_is_stopped_hands_its_groups_over_first() {
+    let mut nodes = Nodes::formed(3);
+    let store = nodes.open("table", StoreClass::Coordination);
+    nodes.put(store, b"key", b"value");
+    let leader = nodes.leader_of_key(store, b"key");
+    nodes.stop(leader);
+    until("others lead all groups", || {
+        let left = leader as u32 + 1;
+        nodes
+            .map()
+            .groups
+            .iter()
+            .all(|group| group.leader != left && group.leader != 0)
+    });
+    assert_eq!(nodes.get(store, b"key").as_deref(), Some(&b"value"[..]));
+}
+
+#[test]
+fn entries_with_a_time_to_live_go_by_the_log() {
+    let nodes = Nodes::formed(3);
+    for class in [StoreClass::Coordination, StoreClass::Cache] {
+        let store = nodes.open("s", class);
+        let mut put = request(Operation::Put, store.id);
+        put.ttl_ms = 300;
+        nodes
+            .follow(store, b"key", |peer| peer.call(put.clone(), b"key", b"value"), 3)
+            .ok();
+        until("it has expired", || nodes.get(store, b"key").is_none());
+    }
+}
+
+#[test]
+fn a_cache_store_keeps_its_budget_in_each_group() {
+    let nodes = Nodes::formed(3);
+    let store = nodes.open_with("small", StoreClass::Cache, Some(4 << 20));
+    let value = vec![7; 16 * 1024];
+    for number in 0..600_u16 {
+        nodes.put(store, &number.to_le_bytes(), &value);
+    }
+    let kept = (0..600_u16)
+        .filter(|number| nodes.get(store, &number.to_le_bytes()).is_some())
+        .count();
+    assert!(
+        (100..=256).contains(&kept),
+        "{kept} of 600 values of 16 KiB are in 4 MiB"
+    );
+}

@@ -1,0 +1,258 @@
+//! Nodes of a cluster to test, each with a runtime of its own, so that it can die as a process does.
+
+use std::cell::RefCell;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_node::clock::SystemClock;
+use holdfast_node::cluster::{ClusterOptions, ClusterTiming};
+use holdfast_node::log::NoLog;
+use holdfast_node::server::{Server, ServerOptions};
+use holdfast_node::{Node, NodeOptions};
+use holdfast_proto::Code;
+use holdfast_proto::session::{ClusterMap, Operation, StoreClass, StoreDefinition};
+use holdfast_state::{KeyHash, Slot, StoreId, StoreSettings};
+use prost::Message;
+use tokio::runtime::Runtime;
+
+use super::peer::{PATIENCE, Peer, Reply, first_words, hello, hello_bytes, now, request, until};
+
+struct Running {
+    server: Server,
+    runtime: Runtime,
+}
+
+/// A store as a client knows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Opened {
+    pub(crate) id: u32,
+    class: StoreClass,
+}
+
+pub(crate) struct Nodes {
+    addresses: Vec<String>,
+    running: Vec<Option<Running>>,
+    /// One connection to each node, for questions that change nothing.
+    asking: RefCell<Vec<Option<Peer>>>,
+}
+
+impl Nodes {
+    pub(crate) fn new(count: usize) -> Nodes {
+        // Held until all are found, so that no port comes twice.
+        let free: Vec<TcpListener> = (0..count)
+            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
+            .collect();
+        let address = |listener: &TcpListener| listener.local_addr().expect("it listens").to_string();
+        Nodes {
+            addresses: free.iter().map(address).collect(),
+            running: (0..count).map(|_| None).collect(),
+            asking: RefCell::new((0..count).map(|_| None).collect()),
+        }
+    }
+
+    pub(crate) fn formed(count: usize) -> Nodes {
+        let mut nodes = Nodes::new(count);
+        (0..count).for_each(|node| nodes.start(node));
+        nodes.wait_until_ready();
+        nodes
+    }
+
+    pub(crate) fn start(&mut self, node: usize) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime starts");
+        let inner = Arc::new(Node::start(NodeOptions {
+            name: format!("n{node}"),
+            clock: Arc::new(SystemClock::start()),
+            memory_limit: 1 << 30,
+            seed: 7,
+            log: Arc::new(NoLog),
+        }));
+        let address = self.addresses[node].clone();
+        let mut options = ServerOptions::new(address.parse().expect("an address"), Arc::new(NoLog));
+        options.cluster = Some(ClusterOptions {
+            join: self.addresses.clone(),
+            advertise: address,
+            zone: String::new(),
+            secret: "among nodes".to_owned(),
+            timing: ClusterTiming::DEFAULT,
+        });
+        let server = runtime
+            .block_on(Server::start(inner, options))
+            .expect("the server starts");
+        self.running[node] = Some(Running { server, runtime });
+    }
+
+    /// Its process is killed: whatever it was about to send is not sent.
+    pub(crate) fn kill(&mut self, node: usize) {
+        self.asking.borrow_mut()[node] = None;
+        let Running { server, runtime } = self.running[node].take().expect("it runs");
+        runtime.shutdown_timeout(Duration::from_secs(10));
+        drop(server);
+    }
+
+    /// It stops as planned.
+    pub(crate) fn stop(&mut self, node: usize) {
+        self.asking.borrow_mut()[node] = None;
+        let Running { server, runtime } = self.running[node].take().expect("it runs");
+        runtime.block_on(server.stop(Duration::from_secs(1)));
+        runtime.shutdown_timeout(Duration::from_secs(10));
+    }
+
+    fn some_running(&self) -> usize {
+        self.running.iter().position(Option::is_some).expect("one runs")
+    }
+
+    pub(crate) fn address(&self, node: usize) -> &str {
+        &self.addresses[node]
+    }
+
+    /// Until every node that runs has all its replicas as voters that have caught up.
+    pub(crate) fn wait_until_ready(&self) {
+        until("all nodes are ready", || {
+            let mut running = self.running.iter().flatten();
+            let ready = running.all(|node| {
+                node.server
+                    .shared()
+                    .cluster()
+                    .is_some_and(|cluster| cluster.not_ready().is_none())
+            });
+            ready
+                && self
+                    .map()
+                    .groups
+                    .iter()
+                    .all(|group| group.leader != 0 && group.replicas.len() == 3)
+        });
+    }
+
+    pub(crate) fn connect(&self, node: usize, session: u128) -> Peer {
+        self.try_connect(node, session).expect("a Welcome")
+    }
+
+    fn try_connect(&self, node: usize, session: u128) -> Option<Peer> {
+        let hello = hello(session);
+        let address = self.addresses[node].parse().expect("an address");
+        let (answer, ..) = first_words(address, &hello_bytes(&hello));
+        answer?.ok()?;
+        Some(Peer::greet(address, &hello))
+    }
+
+    fn ask<R>(&self, node: usize, ask: impl FnOnce(&mut Peer) -> R) -> R {
+        let mut asking = self.asking.borrow_mut();
+        let peer = asking[node].get_or_insert_with(|| self.connect(node, 1_000 + node as u128));
+        ask(peer)
+    }
+
+    /// What the first node that runs says of the cluster.
+    pub(crate) fn map(&self) -> ClusterMap {
+        let reply = self.ask(self.some_running(), |peer| {
+            peer.call(request(Operation::ClusterMap, 0), &[], &[])
+        });
+        ClusterMap::decode(&reply.ok().payload[..]).expect("a map")
+    }
+
+    pub(crate) fn open(&self, name: &str, class: StoreClass) -> Opened {
+        self.open_with(name, class, None)
+    }
+
+    pub(crate) fn open_with(&self, name: &str, class: StoreClass, max_memory: Option<u64>) -> Opened {
+        let name = format!("{name}-{}", class as i32);
+        let start = now();
+        loop {
+            let mut open = request(Operation::OpenStore, 0);
+            open.definition = Some(StoreDefinition {
+                class: Some(class as i32),
+                max_memory,
+                create: true,
+                ..StoreDefinition::default()
+            });
+            let reply = self.ask(self.some_running(), |peer| peer.call(open, name.as_bytes(), &[]));
+            if let Some(store) = &reply.header.store {
+                return Opened { id: store.id, class };
+            }
+            assert!(start.elapsed() < PATIENCE, "{name}: {}", reply.header.message);
+        }
+    }
+
+    fn group(&self, store: Opened, key: &[u8]) -> u32 {
+        let id = StoreId(store.id);
+        let count = |slot: Slot, count: u16| u32::from(slot.0 % count);
+        match store.class {
+            StoreClass::Coordination => 1 + count(KeyHash::slot_of_store(id), 4),
+            StoreClass::Cache => {
+                let settings = StoreSettings::new(holdfast_state::StoreClass::Cache, 1 << 30);
+                5 + count(KeyHash::in_store(id, &settings, key).slot, 8)
+            }
+        }
+    }
+
+    /// Who leads the group of a key, once that is known.
+    pub(crate) fn leader_of_key(&self, store: Opened, key: &[u8]) -> usize {
+        let group = self.group(store, key);
+        let start = now();
+        loop {
+            let map = self.map();
+            let group = map.groups.iter().find(|it| it.id == group).expect("it is there");
+            if let Some(node) = group.leader.checked_sub(1) {
+                let address = &map.nodes[node as usize].address;
+                let node = self
+                    .addresses
+                    .iter()
+                    .position(|it| it == address)
+                    .expect("a node");
+                if self.running[node].is_some() {
+                    return node;
+                }
+            }
+            assert!(start.elapsed() < PATIENCE, "nobody leads group {}", group.id);
+            std::thread::yield_now();
+        }
+    }
+
+    /// Asks the leader of a key's group, and the next one when it is not that any more.
+    pub(crate) fn follow(
+        &self,
+        store: Opened,
+        key: &[u8],
+        mut ask: impl FnMut(&mut Peer) -> Reply,
+        session: u128,
+    ) -> Reply {
+        let start = now();
+        loop {
+            let leader = self.leader_of_key(store, key);
+            let reply = if session < 1_000 {
+                ask(&mut self.connect(leader, session))
+            } else {
+                self.ask(leader, &mut ask)
+            };
+            let code = reply.header.code;
+            let again = [Code::Unavailable, Code::StoreNotReady]
+                .iter()
+                .any(|it| it.number() == code);
+            if !again {
+                return reply;
+            }
+            assert!(start.elapsed() < PATIENCE, "{}", reply.header.message);
+        }
+    }
+
+    pub(crate) fn put(&self, store: Opened, key: &[u8], value: &[u8]) {
+        let put = request(Operation::Put, store.id);
+        self.follow(store, key, |peer| peer.call(put.clone(), key, value), 1_000)
+            .ok();
+    }
+
+    pub(crate) fn get(&self, store: Opened, key: &[u8]) -> Option<Vec<u8>> {
+        let get = request(Operation::Get, store.id);
+        let reply = self
+            .follow(store, key, |peer| peer.call(get.clone(), key, &[]), 1_000)
+            .ok();
+        reply
+            .has(holdfast_proto::session::flags::FOUND)
+            .then(|| reply.payload.to_vec())
+    }
+}
