@@ -79,8 +79,8 @@ public class GetOrCreateTests
         Task<string> first = client.GetOrCreateAsync("k", Make, cancellationToken: impatient.Token).AsTask();
         Task<string> second = client.GetOrCreateAsync("k", Make).AsTask();
         // Each joins once it has missed the entry: before both have, there would be nobody left to make it for.
-        Assert.True(SpinWait.SpinUntil(
-            () => Flight<string>.WaitersOf(client.FlightKeyOf<string>("k")) == 2, TimeSpan.FromSeconds(30)));
+        await Eventually.IsTrueAsync(
+            () => Flight<string>.WaitersOf(client.FlightKeyOf<string>("k")) == 2, "both wait for the value");
         await impatient.CancelAsync();
         var error = await Assert.ThrowsAsync<HoldfastCanceledException>(() => first);
         Assert.Equal(impatient.Token, error.CancellationToken);
