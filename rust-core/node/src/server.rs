@@ -187,6 +187,8 @@ impl Server {
         for other in others {
             let _ = tokio::time::timeout(LAST_WORDS, other).await;
         }
+        // Each counts until its task has let go of it.
+        let _ = tokio::time::timeout(LAST_WORDS, shared.no_connections()).await;
         shared.log(Level::Information, "stopped");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -65,7 +65,8 @@ pub struct Shared {
     jobs_at_once: usize,
     links: Mutex<BTreeMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
-    connections: AtomicU32,
+    /// Number of connections, of sessions and gRPC.
+    connections: watch::Sender<u32>,
     stage: watch::Sender<Stage>,
     /// Number of sessions' connections.
     open: watch::Sender<usize>,
@@ -91,7 +92,7 @@ impl Shared {
             jobs_at_once: (processors / 2).max(2),
             links: Mutex::default(),
             next_link: AtomicU64::new(0),
-            connections: AtomicU32::new(0),
+            connections: watch::Sender::new(0),
             stage: watch::Sender::new(Stage::Serving),
             open: watch::Sender::new(0),
             started: Instant::now(),
@@ -151,7 +152,7 @@ impl Shared {
     /// Connections now, of sessions and gRPC.
     #[must_use]
     pub fn connection_count(&self) -> u32 {
-        self.connections.load(Ordering::Relaxed)
+        *self.connections.borrow()
     }
 
     /// Sessions that are remembered now.
@@ -211,6 +212,11 @@ impl Shared {
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
     }
 
+    /// Waits until no connection is left, of sessions or gRPC.
+    pub(crate) async fn no_connections(&self) {
+        let _ = self.connections.subscribe().wait_for(|open| *open == 0).await;
+    }
+
     pub(crate) fn close_connections(&self) {
         for link in self.links.lock().values() {
             link.close();
@@ -246,9 +252,9 @@ impl Shared {
     /// A place for one more connection; `None` when there are too many.
     pub(crate) fn admit(self: &Arc<Self>) -> Option<Place> {
         let most = self.options.limits.max_connections;
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        self.connections.send_modify(|connections| *connections += 1);
         let place = Place(Arc::clone(self));
-        (before < most).then_some(place)
+        (self.connection_count() <= most).then_some(place)
     }
 }
 
@@ -257,7 +263,7 @@ pub(crate) struct Place(Arc<Shared>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.connections.send_modify(|connections| *connections -= 1);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use holdfast_proto::Code;
 use holdfast_proto::session::{Operation, StoreClass};
 
-use crate::peer::{PATIENCE, Peer, Served, request};
+use crate::peer::{PATIENCE, Peer, Served, request, until};
 
 #[test]
 fn a_stopping_node_says_goodbye_answers_what_still_comes_and_ends_when_clients_have_gone() {
@@ -23,10 +23,9 @@ fn a_stopping_node_says_goodbye_answers_what_still_comes_and_ends_when_clients_h
     assert!(shared.is_stopping() && !stopping.is_finished());
     // What had been sent before the Goodbye was read.
     peer.put(store, b"k", b"v");
-    assert!(
-        std::net::TcpStream::connect(address).is_err(),
-        "nothing is accepted any more"
-    );
+    until("nothing is accepted any more", || {
+        std::net::TcpStream::connect(address).is_err()
+    });
     drop(peer);
     stopping.join().expect("it stops");
     assert_eq!(shared.connection_count(), 0);
