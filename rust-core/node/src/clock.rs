@@ -4,8 +4,10 @@
 //! that should live for a minute is gone after a laptop slept for an hour). It never goes back.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use holdfast_state::{MAX_TTL_MS, Timestamp};
+use holdfast_system::time::{boottime, wall};
 
 /// Where a node's time comes from.
 pub trait ClusterClock: Send + Sync {
@@ -99,55 +101,26 @@ impl ClusterClock for ContinuedClock {
     }
 }
 
-/// Time since a start, suspend included where the system tells (`CLOCK_BOOTTIME`).
+/// Time since a start, suspend included where the system tells.
 struct Elapsed {
-    #[cfg(target_os = "linux")]
-    started_ns: i64,
-    #[cfg(not(target_os = "linux"))]
-    started: std::time::Instant,
+    started: Duration,
 }
 
-#[cfg(target_os = "linux")]
 impl Elapsed {
     fn start() -> Self {
-        Self {
-            started_ns: Self::boottime_ns(),
-        }
-    }
-
-    fn boottime_ns() -> i64 {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        now.tv_sec * 1_000_000_000 + now.tv_nsec
+        Self { started: boottime() }
     }
 
     fn milliseconds(&self) -> i64 {
-        (Self::boottime_ns() - self.started_ns) / 1_000_000
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-impl Elapsed {
-    #[expect(clippy::disallowed_methods, reason = "this module is where the clock is read")]
-    fn start() -> Self {
-        Self {
-            started: std::time::Instant::now(),
-        }
-    }
-
-    fn milliseconds(&self) -> i64 {
-        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+        i64::try_from(boottime().saturating_sub(self.started).as_millis()).unwrap_or(i64::MAX)
     }
 }
 
 /// Wall-clock microseconds: where the revisions of a group that starts without a past begin, so that
 /// versions grow across epochs. Nothing else uses the wall clock.
-#[expect(clippy::disallowed_methods, reason = "this module is where the clock is read")]
 #[must_use]
 pub fn first_revision() -> i64 {
-    let since_1970 = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX / 2)
+    i64::try_from(wall().as_micros()).unwrap_or(i64::MAX / 2)
 }
 
 #[cfg(test)]

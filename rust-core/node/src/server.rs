@@ -57,7 +57,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use holdfast_system::net::{self, TcpListener};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -194,20 +194,7 @@ impl Server {
 }
 
 fn listen(address: SocketAddr, what: &'static str) -> Result<TcpListener, ServeError> {
-    let socket = || {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        }?;
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        // Accepted connections inherit it.
-        socket.set_recv_buffer_size(UNREAD)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    socket().map_err(|source| ServeError::Listen {
+    net::listen(address, UNREAD, BACKLOG).map_err(|source| ServeError::Listen {
         what,
         address,
         source,

@@ -73,7 +73,7 @@ impl Workload {
     /// # Errors
     /// When the nodes do not serve the stores.
     pub async fn start(
-        connection: &dyn Fn(&str) -> String,
+        connection: &(dyn Fn(&str) -> String + Sync),
         nodes: usize,
         load: Load,
         recorder: &Recorder,

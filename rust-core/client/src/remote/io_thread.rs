@@ -22,6 +22,11 @@ pub(super) fn start(shared: &Arc<Shared>) -> Result<(), Error> {
             format!("the operating system refuses {what} for the client's I/O: {error}"),
         )
     };
+    if holdfast_system::work::is_simulated() {
+        let shared = Arc::clone(shared);
+        drop(tokio::spawn(async move { serve(&shared).await }));
+        return Ok(());
+    }
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -40,23 +45,25 @@ pub(super) fn start(shared: &Arc<Shared>) -> Result<(), Error> {
 
 fn run(runtime: Runtime, shared: &Arc<Shared>) {
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(async {
-            let mut keeper = tokio::spawn(keeper::run(Arc::clone(shared)));
-            tokio::select! {
-                biased;
-                ended = &mut keeper => match ended {
-                    Ok(()) => {}
-                    Err(failed) => resume_unwind(failed.into_panic()),
-                },
-                () = link::run(shared, 0) => {}
-            }
-        });
+        runtime.block_on(serve(shared));
     }));
     if let Err(panic) = ended {
         break_down(shared, &text_of(panic.as_ref()));
     }
     // A name that is being resolved is not waited for.
     runtime.shutdown_background();
+}
+
+async fn serve(shared: &Arc<Shared>) {
+    let mut keeper = tokio::spawn(keeper::run(Arc::clone(shared)));
+    tokio::select! {
+        biased;
+        ended = &mut keeper => match ended {
+            Ok(()) => {}
+            Err(failed) => resume_unwind(failed.into_panic()),
+        },
+        () = link::run(shared, 0) => {}
+    }
 }
 
 /// After a panic: everything ends with an error, and nothing is accepted any more. The process lives.

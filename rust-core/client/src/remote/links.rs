@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use bytes::{Buf, Bytes, BytesMut};
 use holdfast_proto::session::{FrameHead, FrameKind, encode_frame};
-use tokio::net::tcp::OwnedWriteHalf;
+use holdfast_system::net::OwnedWriteHalf;
 use tokio::time::Instant;
 
 /// A connection over which requests go.

@@ -10,7 +10,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio::net::TcpStream;
+use holdfast_system::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -27,7 +27,7 @@ pub(super) async fn connect(
     let lasting = |error| Failed { error, lasting: true };
     let read = options.clone();
     // The files, and above all the system's store of certificates, take their time.
-    let config = tokio::task::spawn_blocking(move || config(&read))
+    let config = holdfast_system::work::spawn_blocking(move || config(&read))
         .await
         .map_err(|failed| passing(format!("the TLS settings could not be read: {failed}")))?
         .map_err(lasting)?;

@@ -147,7 +147,7 @@ impl ClusterNode {
             Action::Exit(why) => {
                 self.log(Level::Error, &why);
                 // Another process is this node now: nothing of this one may go on.
-                std::process::exit(1);
+                holdfast_system::process::end(1).await;
             }
             Action::Initialize(_) | Action::BecomeNew(_) => {}
         }

@@ -8,10 +8,9 @@ use std::time::Duration;
 use bytes::BytesMut;
 use holdfast_proto::Code;
 use holdfast_proto::session::{FrameHead, FrameKind, Goodbye, MAGIC, Preamble, encode_frame};
+use holdfast_system::net::{self, TcpListener, TcpStream};
 use rustls::ServerConfig;
-use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -37,8 +36,7 @@ const REFUSAL: Duration = Duration::from_secs(1);
 /// Most that is read of a client that has been told goodbye, so that it finds the goodbye before the end.
 const LAST_READ: usize = 1024 * 1024;
 /// Bytes that the kernel takes before they can be sent: what small replies wait behind at most.
-#[cfg(target_os = "linux")]
-const UNSENT: libc::c_int = 192 * 1024;
+const UNSENT: u32 = 192 * 1024;
 
 /// Accepts until the server stops.
 pub(crate) async fn accept(
@@ -114,27 +112,14 @@ fn refuse(shared: &Shared, io: &TcpStream) {
     encode_frame(&mut bytes, FrameHead::new(FrameKind::Goodbye, 0), &goodbye, &[]);
     // A fresh connection takes this much; one that does not is closed without a word.
     let _ = io.try_write(&bytes);
-    let _ = SockRef::from(io).shutdown(std::net::Shutdown::Write);
+    net::end_writing(io);
 }
 
 /// Small replies leave at once, and never wait behind more than a bounded part of big ones.
 fn prepare(io: &TcpStream) {
     // Whatever the system refuses here costs speed, nothing else.
     let _ = io.set_nodelay(true);
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::fd::AsRawFd;
-        // SAFETY: the descriptor is open as long as `io` is, the option takes an int and reads no more.
-        unsafe {
-            libc::setsockopt(
-                io.as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_NOTSENT_LOWAT,
-                std::ptr::from_ref(&UNSENT).cast(),
-                size_of::<libc::c_int>() as libc::socklen_t,
-            );
-        }
-    }
+    net::limit_unsent(io, UNSENT);
 }
 
 async fn serve(

@@ -150,7 +150,7 @@ pub(crate) fn start(link: &Arc<Link>, job: Job) -> Arc<JobState> {
             unanswered.forget();
             return;
         }
-        tokio::task::spawn_blocking(move || {
+        holdfast_system::work::spawn_blocking(move || {
             let mut dedupe_hits = 0;
             let result = job.caller.answer(
                 job.operation,

@@ -83,7 +83,7 @@ impl<M: GroupMachine> Adapter<M> {
     /// The state as it is now. Making the view may encode all of it: not on a task that others wait for.
     async fn view(&self) -> io::Result<SnapshotBody> {
         let machine = Arc::clone(&self.machine);
-        let view = tokio::task::spawn_blocking(move || machine.snapshot())
+        let view = holdfast_system::work::spawn_blocking(move || machine.snapshot())
             .await
             .map_err(|_| io::Error::other("making a snapshot panicked"))??;
         Ok(SnapshotBody::View(view))
@@ -131,7 +131,7 @@ impl<M: GroupMachine> RaftStateMachine<Types> for Adapter<M> {
         let machine = Arc::clone(&self.machine);
         let home = self.home.clone();
         let received = meta.clone();
-        tokio::task::spawn_blocking(move || {
+        holdfast_system::work::spawn_blocking(move || {
             let pieces = snapshot.into_pieces()?;
             machine.restore(&pieces)?;
             match home {
@@ -161,7 +161,7 @@ impl<M: GroupMachine> RaftStateMachine<Types> for Adapter<M> {
             #[cfg(feature = "disk")]
             SnapshotHome::Files(files) => {
                 let files = Arc::clone(files);
-                let newest = tokio::task::spawn_blocking(move || files.newest())
+                let newest = holdfast_system::work::spawn_blocking(move || files.newest())
                     .await
                     .map_err(|_| io::Error::other("reading a snapshot panicked"))??;
                 Ok(newest.map(|(meta, file)| Snapshot {
@@ -191,7 +191,7 @@ impl RaftSnapshotBuilder<Types> for Builder {
             (SnapshotHome::Files(files), Some(body)) => {
                 let body = body?;
                 let written = meta.clone();
-                tokio::task::spawn_blocking(move || match body {
+                holdfast_system::work::spawn_blocking(move || match body {
                     SnapshotBody::View(view) => {
                         files.write(&written, view.map(|piece| piece.map_err(io::Error::from)))
                     }

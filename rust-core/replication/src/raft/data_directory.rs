@@ -31,7 +31,7 @@ impl DataDirectory {
     /// file.
     pub async fn open(path: impl Into<PathBuf>) -> io::Result<DataDirectory> {
         let path = path.into();
-        tokio::task::spawn_blocking(move || Directory::open(&path))
+        holdfast_system::work::spawn_blocking(move || Directory::open(&path))
             .await
             .map_err(|_| io::Error::other("opening the data directory panicked"))?
             .map(|directory| DataDirectory(Arc::new(directory)))
@@ -127,6 +127,6 @@ impl DataDirectory {
     /// Writes what is still to be written and gives the directory up. Whatever comes after fails.
     pub async fn close(&self) {
         let directory = Arc::clone(&self.0);
-        let _ = tokio::task::spawn_blocking(move || directory.close()).await;
+        let _ = holdfast_system::work::spawn_blocking(move || directory.close()).await;
     }
 }

@@ -59,20 +59,40 @@ impl History {
             number += 1;
             let line = serde_json::from_str(&text).map_err(|error| HistoryError::Line { number, error })?;
             text.clear();
-            match line {
-                Line::Setting(setting) => (history.setting, begun) = (setting, true),
-                Line::Operation(operation) => history.operations.push(operation),
-                Line::Fault(fault) => history.faults.push(fault),
-                Line::Epoch(epoch) => history.epochs.push(epoch),
-                Line::Complaint(complaint) => history.complaints.push(complaint),
-                Line::End => ended = true,
-            }
+            begun |= matches!(line, Line::Setting(_));
+            ended |= line == Line::End;
+            history.take(line);
         }
         if !begun || !ended {
             return Err(HistoryError::Incomplete);
         }
         history.validate()?;
         Ok(history)
+    }
+
+    /// A history of lines that were kept in memory.
+    ///
+    /// # Errors
+    /// When it contradicts itself.
+    pub fn of(setting: Setting, lines: impl IntoIterator<Item = Line>) -> Result<History, HistoryError> {
+        let mut history = History {
+            setting,
+            ..History::default()
+        };
+        lines.into_iter().for_each(|line| history.take(line));
+        history.validate()?;
+        Ok(history)
+    }
+
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Setting(setting) => self.setting = setting,
+            Line::Operation(operation) => self.operations.push(operation),
+            Line::Fault(fault) => self.faults.push(fault),
+            Line::Epoch(epoch) => self.epochs.push(epoch),
+            Line::Complaint(complaint) => self.complaints.push(complaint),
+            Line::End => {}
+        }
     }
 
     /// Writes the whole history.

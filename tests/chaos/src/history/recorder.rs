@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -16,6 +18,8 @@ use super::{HistoryError, Line, Setting};
 pub struct Recorder {
     began: Instant,
     lines: mpsc::Sender<Line>,
+    /// The newest moment that was asked for, where no two may be the same.
+    newest_ns: Option<Arc<AtomicU64>>,
 }
 
 /// A history that is being written.
@@ -48,6 +52,7 @@ impl Recording {
         let recorder = Recorder {
             began: Instant::now(),
             lines,
+            newest_ns: None,
         };
         Ok(Recording { recorder, writer })
     }
@@ -73,10 +78,29 @@ impl Recording {
 }
 
 impl Recorder {
+    /// One of a simulation: lines stay in memory. Its clock steps; so that the order of things is known all the same, no
+    /// two moments are the same. Times count from now on.
+    #[must_use]
+    pub fn in_memory() -> (Recorder, mpsc::Receiver<Line>) {
+        let (lines, coming) = mpsc::channel();
+        let recorder = Recorder {
+            began: Instant::now(),
+            lines,
+            newest_ns: Some(Arc::default()),
+        };
+        (recorder, coming)
+    }
+
     /// The time, from the run's begin on.
     #[must_use]
     pub fn now_ns(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        let now_ns = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let Some(newest_ns) = &self.newest_ns else {
+            return now_ns;
+        };
+        let next = |newest_ns: u64| now_ns.max(newest_ns + 1);
+        let newest = newest_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |newest| Some(next(newest)));
+        next(newest.unwrap_or_else(|newest| newest))
     }
 
     /// Notes what happened.

@@ -10,8 +10,7 @@ use holdfast_proto::session::{
     id_bytes, parse_frame,
 };
 use holdfast_proto::{Code, Error};
-use socket2::SockRef;
-use tokio::net::{TcpStream, lookup_host};
+use holdfast_system::net::{TcpStream, limit_unsent, lookup_host};
 use tokio::time::timeout;
 
 use super::reader::ReadBuffer;
@@ -72,14 +71,12 @@ pub(super) async fn endpoint(shared: &Arc<Shared>, endpoint: &Endpoint) -> Resul
 
 /// Bytes that the kernel holds unsent before it says that it takes no more: few, so that a small frame never waits
 /// behind much of a big value.
-#[cfg(target_os = "linux")]
 const MOST_UNSENT: u32 = 128 * 1024;
 
 async fn session(shared: &Shared, endpoint: &Endpoint, stream: TcpStream) -> Result<Connection, Failed> {
     // What the system refuses here costs speed, not correctness.
     let _ = stream.set_nodelay(true);
-    #[cfg(target_os = "linux")]
-    let _ = SockRef::from(&stream).set_tcp_notsent_lowat(MOST_UNSENT);
+    limit_unsent(&stream, MOST_UNSENT);
     let mut transport = match &shared.options.tls {
         None => Transport::plain(stream),
         Some(options) => tls::connect(options, endpoint, stream)

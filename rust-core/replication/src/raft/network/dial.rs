@@ -4,8 +4,8 @@ use std::io;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use holdfast_system::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 /// A connection to another node.
 pub trait PeerStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}

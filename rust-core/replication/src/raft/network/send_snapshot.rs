@@ -69,7 +69,7 @@ impl SnapshotSender<'_> {
         mut source: SnapshotSource,
         offset: u64,
     ) -> Result<(SnapshotSource, Bytes, bool), StreamingError<Types>> {
-        let read = tokio::task::spawn_blocking(move || {
+        let read = holdfast_system::work::spawn_blocking(move || {
             let piece = source.piece_at(offset);
             (source, piece)
         });
