@@ -97,7 +97,9 @@ impl Cluster {
     /// The nodes' addresses.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        (0..self.size()).map(|node| self.address(node).to_string()).collect()
+        (0..self.size())
+            .map(|node| self.address(node).to_string())
+            .collect()
     }
 
     fn address(&self, node: usize) -> SocketAddr {
@@ -216,7 +218,10 @@ impl Cluster {
             self.pass(20)?;
         }
         let why = self.not_ready().unwrap_or_default();
-        Err(format!("after {limit_ms} ms {why}; the last lines of the nodes:\n{}", self.log.last(60)))
+        Err(format!(
+            "after {limit_ms} ms {why}; the last lines of the nodes:\n{}",
+            self.log.last(60)
+        ))
     }
 
     fn not_ready(&self) -> Option<String> {

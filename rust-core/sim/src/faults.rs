@@ -87,7 +87,11 @@ impl Nemesis {
     }
 
     fn kill(&mut self, cluster: &mut Cluster, node: usize) -> Result<FaultKind, String> {
-        let death = if self.random.bool() { Death::Process } else { Death::Power };
+        let death = if self.random.bool() {
+            Death::Process
+        } else {
+            Death::Power
+        };
         let down = self.random.u64(DOWN_MS);
         cluster.say(&format!("node {node} dies ({death:?}) for {down} ms"));
         cluster.kill(node, death);
@@ -126,10 +130,16 @@ impl Nemesis {
             4 => {
                 let ms = self.random.u64(SLOW_MS);
                 let most_ms = self.random.u64(5..150);
-                cluster.say(&format!("what goes to and from node {node} takes up to {most_ms} ms, for {ms} ms"));
+                cluster.say(&format!(
+                    "what goes to and from node {node} takes up to {most_ms} ms, for {ms} ms"
+                ));
                 let slow = |link: Link| Link { most_ms, ..link };
                 let others: Vec<usize> = (0..=cluster.size()).filter(|&other| other != node).collect();
-                (FaultKind::Cut, change(cluster, &others, node, [true, true], slow), ms)
+                (
+                    FaultKind::Cut,
+                    change(cluster, &others, node, [true, true], slow),
+                    ms,
+                )
             }
             _ => self.cut(cluster, node),
         }
@@ -147,7 +157,9 @@ impl Nemesis {
             2 => peers.into_iter().chain([clients]).collect(),
             _ => vec![clients],
         };
-        cluster.say(&format!("node {node} is cut off from {from:?} for {ms} ms, {ways:?}"));
+        cluster.say(&format!(
+            "node {node} is cut off from {from:?} for {ms} ms, {ways:?}"
+        ));
         let cut = |link: Link| Link { cut: true, ..link };
         (FaultKind::Cut, change(cluster, &from, node, ways, cut), ms)
     }

@@ -27,4 +27,10 @@ pub mod log;
 #[cfg(feature = "simulation")]
 pub mod machine;
 #[cfg(feature = "simulation")]
+pub mod mutants;
+#[cfg(feature = "simulation")]
 pub mod scenario;
+#[cfg(feature = "simulation")]
+pub mod seeds;
+#[cfg(feature = "simulation")]
+pub mod sliding;

@@ -32,7 +32,10 @@ impl Log {
 
     /// Says something.
     pub fn say(&self, who: &str, what: &str) {
-        let line = format!("{:>7} {who}: {what}", self.now_ms.lock().expect("no panic under it"));
+        let line = format!(
+            "{:>7} {who}: {what}",
+            self.now_ms.lock().expect("no panic under it")
+        );
         if self.shown {
             println!("{line}");
         }

@@ -1,14 +1,13 @@
 //! `tests/sim/run`: seeds, each in a process of its own, and what came of them.
 
-use std::collections::BTreeMap;
-use std::process::{Command, ExitCode, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::process::ExitCode;
 
 use clap::Parser;
 use holdfast_sim::log::Log;
-use holdfast_sim::scenario::{self, Ending, Size};
+use holdfast_sim::mutants;
+use holdfast_sim::scenario::{self, Size};
+use holdfast_sim::seeds::Seeds;
+use holdfast_state::mutant::Mutant;
 
 /// Runs whole clusters on simulated machines, one for each seed, and checks that what clients saw is what a linearizable
 /// store gives.
@@ -30,28 +29,47 @@ struct Arguments {
     /// Seeds at once; by default as many as there are processors.
     #[arg(long)]
     jobs: Option<usize>,
+    /// Lets a defect loose on purpose: seeds, or a test, must find it. With --seed: the seed has it.
+    #[arg(long, value_parser = mutant)]
+    mutant: Option<Mutant>,
+    /// The same with each defect that there is.
+    #[arg(long, conflicts_with_all = ["mutant", "seed"])]
+    mutants: bool,
     /// Answers one seed's ending as a line of JSON; for this program itself.
     #[arg(long, hide = true)]
     json: bool,
 }
 
+fn mutant(name: &str) -> Result<Mutant, String> {
+    let found = Mutant::ALL.into_iter().find(|mutant| mutant.name() == name);
+    found.ok_or_else(|| format!("there are {}", Mutant::ALL.map(Mutant::name).join(", ")))
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let clean = match (arguments.seed, arguments.mutant) {
+        (Some(seed), Some(mutant)) => with_mutant(seed, mutant),
+        (Some(seed), None) => one(seed, &arguments),
+        (None, Some(mutant)) => hunt(&[mutant], &arguments),
+        (None, None) if arguments.mutants => hunt(&Mutant::ALL, &arguments),
+        (None, None) => many(&arguments),
+    };
+    if clean {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn one(seed: u64, arguments: &Arguments) -> bool {
     let size = Size {
         faults: arguments.faults,
         ..Size::default()
     };
-    match arguments.seed {
-        Some(seed) => one(seed, size, arguments.json),
-        None => many(&arguments),
-    }
-}
-
-fn one(seed: u64, size: Size, json: bool) -> ExitCode {
-    let ending = scenario::run(seed, size, &Log::new(!json));
-    if json {
+    let ending = scenario::run(seed, size, &Log::new(!arguments.json));
+    if arguments.json {
         println!("{}", serde_json::to_string(&ending).expect("an ending is JSON"));
-        return ExitCode::SUCCESS;
+        return true;
     }
     println!(
         "seed {seed}: {} operations in {:.1} simulated seconds, hash {:016x}",
@@ -59,88 +77,63 @@ fn one(seed: u64, size: Size, json: bool) -> ExitCode {
         ending.simulated_ms as f64 / 1e3,
         ending.hash
     );
-    ending.violations.iter().for_each(|violation| println!("  {violation}"));
+    ending
+        .violations
+        .iter()
+        .for_each(|violation| println!("  {violation}"));
     println!("{} violations", ending.violation_count);
-    if ending.violation_count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ending.violation_count == 0
 }
 
-/// What the processes of the seeds answer.
-#[derive(Default)]
-struct Sum {
-    seeds: u64,
-    operations: usize,
-    simulated_ms: u64,
-    failed: BTreeMap<u64, Vec<String>>,
-}
-
-#[expect(clippy::disallowed_methods, reason = "the runner tells people how long it took")]
-fn many(arguments: &Arguments) -> ExitCode {
-    let began = std::time::Instant::now();
-    let jobs = arguments
-        .jobs
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
-    let next = AtomicU64::new(arguments.first);
-    let end = arguments.first + arguments.seeds;
-    let sum = Mutex::new(Sum::default());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
-                    let ending = of_process(seed, arguments.faults);
-                    note(&mut sum.lock().expect("no panic under it"), seed, ending);
-                }
-            });
-        }
+/// This program again, with the defect in its environment.
+fn with_mutant(seed: u64, mutant: Mutant) -> bool {
+    let status = std::env::current_exe().and_then(|program| {
+        std::process::Command::new(program)
+            .args(["--seed", &seed.to_string()])
+            .env("HOLDFAST_MUTANT", mutant.name())
+            .status()
     });
-    report(&sum.into_inner().expect("no panic under it"), began.elapsed(), arguments)
+    status.is_ok_and(|status| status.success())
 }
 
-/// A seed in a process of its own.
-fn of_process(seed: u64, faults: u32) -> Result<Ending, String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new(program)
-        .args(["--json", "--seed", &seed.to_string(), "--faults", &faults.to_string()])
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(text.trim()).map_err(|_| format!("its process ended with {}: {text}", output.status))
+fn jobs(arguments: &Arguments) -> usize {
+    arguments
+        .jobs
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
 }
 
-fn note(sum: &mut Sum, seed: u64, ending: Result<Ending, String>) {
-    sum.seeds += 1;
-    let violations = match ending {
-        Ok(ending) => {
-            sum.operations += ending.operations;
-            sum.simulated_ms += ending.simulated_ms;
-            ending.violations
-        }
-        Err(died) => vec![died],
+fn many(arguments: &Arguments) -> bool {
+    let seeds = Seeds {
+        range: arguments.first..arguments.first + arguments.seeds,
+        faults: arguments.faults,
+        jobs: jobs(arguments),
+        mutant: None,
+        until_violation: false,
     };
-    if !violations.is_empty() {
-        println!("seed {seed}: {}", violations[0]);
-        sum.failed.insert(seed, violations);
-    }
-}
-
-fn report(sum: &Sum, took: Duration, arguments: &Arguments) -> ExitCode {
+    let sum = seeds.run(true);
     for (seed, violations) in &sum.failed {
         println!("\nseed {seed}:");
         violations.iter().for_each(|violation| println!("  {violation}"));
-        println!("  again: tests/sim/run --seed {seed} --faults {}", arguments.faults);
+        println!(
+            "  again: tests/sim/run --seed {seed} --faults {}",
+            arguments.faults
+        );
+    }
+    println!("{sum}");
+    sum.failed.is_empty()
+}
+
+fn hunt(mutants: &[Mutant], arguments: &Arguments) -> bool {
+    let mut survivors = 0;
+    for mutant in mutants {
+        let fate = mutants::hunt(*mutant, arguments.faults, jobs(arguments));
+        println!("{fate}");
+        survivors += usize::from(!fate.is_dead());
     }
     println!(
-        "{} seeds, {} operations checked, {:.0} simulated seconds, in {:.1} s: {:.2} seeds/s; {} seeds with violations",
-        sum.seeds,
-        sum.operations,
-        sum.simulated_ms as f64 / 1e3,
-        took.as_secs_f64(),
-        sum.seeds as f64 / took.as_secs_f64(),
-        sum.failed.len()
+        "{} mutants, {} killed, {survivors} survived",
+        mutants.len(),
+        mutants.len() - survivors
     );
-    if sum.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    survivors == 0
 }

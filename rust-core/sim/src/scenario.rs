@@ -1,6 +1,7 @@
 //! One seed's course of events, from the forming of a cluster to the verdict on its history.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::cluster::Cluster;
 use crate::faults::{LONGEST_RECOVERY_MS, Nemesis};
 use crate::log::Log;
+use crate::sliding;
 
 const NODES: usize = 3;
 const LONGEST_FORMING_MS: u64 = 30_000;
@@ -71,7 +73,9 @@ pub fn run(seed: u64, size: Size, log: &Log) -> Ending {
     let panics: Arc<Mutex<Vec<String>>> = Arc::default();
     let seen = Arc::clone(&panics);
     std::panic::set_hook(Box::new(move |panic| {
-        seen.lock().expect("no panic under it").push(format!("a task panicked: {panic}"));
+        seen.lock()
+            .expect("no panic under it")
+            .push(format!("a task panicked: {panic}"));
     }));
     let mut cluster = Cluster::new(NODES, seed, log.clone());
     let (recorder, lines) = cluster.clients().run(async { Recorder::in_memory() });
@@ -117,15 +121,30 @@ fn course(cluster: &mut Cluster, seed: u64, size: Size, recorder: &Recorder) -> 
     cluster.until("the clients have not connected", LONGEST_CONNECTING_MS, |_| {
         starting.is_finished()
     })?;
-    let workload = cluster.clients().run(starting).map_err(|error| error.to_string())??;
+    let workload = cluster
+        .clients()
+        .run(starting)
+        .map_err(|error| error.to_string())??;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let kept = sliding::keep_alive(
+        format!("holdfast://{}/sliding-cache", cluster.addresses().join(",")),
+        Arc::clone(&stopping),
+        seed,
+        recorder.clone(),
+    );
+    let kept = cluster.clients().spawn(kept);
     let broken = Nemesis::new(seed, recorder.clone()).run(cluster, size.faults);
     if broken.is_ok() {
         cluster.all_ready(LONGEST_RECOVERY_MS)?;
         cluster.pass(SETTLE_MS)?;
     }
+    stopping.store(true, Ordering::Relaxed);
     let finishing = cluster.clients().spawn(workload.finish());
-    let finished = cluster.until("the clients have not ended", LONGEST_END_MS, |_| finishing.is_finished());
-    broken.and(finished)
+    let finished = cluster.until("the clients have not ended", LONGEST_END_MS, |_| {
+        finishing.is_finished() && kept.is_finished()
+    });
+    broken.and(finished)?;
+    cluster.clients().run(kept).map_err(|error| error.to_string())?
 }
 
 fn judge(seed: u64, simulated_ms: u64, delivered: u64, lines: Vec<Line>) -> Ending {

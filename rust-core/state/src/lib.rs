@@ -30,6 +30,8 @@ mod limits;
 mod log_entry;
 mod machine;
 mod meta;
+#[doc(hidden)]
+pub mod mutant;
 mod outcome;
 mod query;
 mod read;

@@ -13,6 +13,7 @@ use crate::event::{Event, EventSink};
 use crate::hash::{KeyHash, Slot};
 use crate::limits::FEATURE_LEVEL;
 use crate::log_entry::{LogEntry, LogError};
+use crate::mutant::{self, Mutant};
 use crate::outcome::Outcome;
 use crate::session::{Arrival, SessionHandle, Sessions};
 use crate::settings::{GroupKind, Revision, StoreClass, StoreId, StoreSettings};
@@ -90,6 +91,7 @@ impl Machine {
     /// Deterministic: machines of the same state that are given the same commands end in the same
     /// state and answer the same. A stamp older than the last one counts as the last one.
     pub fn apply(&self, at: Timestamp, commands: &[Command<'_>], events: &mut dyn EventSink) -> Vec<Outcome> {
+        let at = mutated(at);
         commands
             .iter()
             .map(|command| match command {
@@ -132,8 +134,12 @@ impl Machine {
         entry: &LogEntry<'_>,
         events: &mut dyn EventSink,
     ) -> Result<Vec<Outcome>, LogError> {
-        let commands: SmallVec<[Command<'_>; 8]> =
-            entry.commands().map(Command::decode).collect::<Result<_, _>>()?;
+        let skips = mutant::active(Mutant::UnknownCommandSkipped);
+        let commands: SmallVec<[Command<'_>; 8]> = entry
+            .commands()
+            .map(Command::decode)
+            .filter(|decoded| !skips || !matches!(decoded, Err(LogError::UnknownCommand { .. })))
+            .collect::<Result<_, _>>()?;
         for command in &commands {
             if let Command::Group(GroupCommand::RaiseFeatureLevel { level }) = *command
                 && level > FEATURE_LEVEL
@@ -160,7 +166,14 @@ impl Machine {
             Some(key) => store.place(key),
             None => KeyHash { slot, hash: 0 },
         };
-        (hash.slot, self.change(&store, at, hash, change, events))
+        let outcome = self.change(&store, at, hash, change, events);
+        if mutant::active(Mutant::RevisionBackOnDelete)
+            && matches!(change, Change::Delete { .. })
+            && matches!(outcome, Outcome::Changed { applied: true, .. })
+        {
+            self.revision.fetch_sub(2, Ordering::Relaxed);
+        }
+        (hash.slot, outcome)
     }
 
     fn apply_to_group(&self, at: Timestamp, command: &GroupCommand<'_>) -> Outcome {
@@ -347,4 +360,22 @@ impl Machine {
     pub(crate) fn is_solo(&self) -> bool {
         self.grace_ms == 0
     }
+}
+
+/// The stamp to apply at: the entry's own.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+fn mutated(at: Timestamp) -> Timestamp {
+    at
+}
+
+/// The stamp to apply at: the entry's own, unless the wall clock is to have a say.
+#[cfg(feature = "mutants")]
+#[expect(clippy::disallowed_methods, reason = "a defect on purpose")]
+fn mutated(at: Timestamp) -> Timestamp {
+    if !mutant::active(Mutant::WallClockInApply) {
+        return at;
+    }
+    let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    at.plus_ms(wall.unwrap_or_default().as_millis() as u64 % 700)
 }

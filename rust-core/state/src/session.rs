@@ -9,6 +9,7 @@ use crate::command::SessionTag;
 use crate::error::StateError;
 use crate::hash::Slot;
 use crate::limits::{SESSION_OUTCOME_BYTES, SESSION_WINDOW};
+use crate::mutant::{self, Mutant};
 use crate::outcome::Outcome;
 use crate::settings::StoreId;
 
@@ -168,7 +169,9 @@ impl SessionHandle {
             return Err(StateError::SessionExpired);
         }
         session.acknowledge(tag.first_unacknowledged);
-        if let Ok(place) = session.find(tag.sequence) {
+        if !mutant::active(Mutant::NoDedupe)
+            && let Ok(place) = session.find(tag.sequence)
+        {
             return Ok(Arrival::Retry(session.outcomes[place].1.outcome.clone()));
         }
         if tag.sequence < session.first_unacknowledged {

@@ -19,5 +19,6 @@ pub use link::Link;
 pub(crate) use network::end_process;
 pub use network::{Death, Network};
 pub use sockets::{
-    Address, OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream, end_writing, limit_unsent, listen, lookup_host,
+    Address, OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream, end_writing, limit_unsent, listen,
+    lookup_host,
 };

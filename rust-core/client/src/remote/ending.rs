@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_proto::Error;
+use holdfast_state::mutant::{self, Mutant};
 use tokio::time::Instant;
 
 use super::client::ClientShared;
@@ -133,7 +134,7 @@ impl Core {
         let clustered = self.cluster.is_some();
         let pending = self.table.get_mut(slot);
         if let Stage::Sent { end, .. } = pending.stage {
-            pending.was_sent |= written >= end;
+            pending.was_sent |= written >= end && !mutant::active(Mutant::RetryOfUnknown);
         }
         match pending.owner {
             Owner::Store(store) if !clustered => {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use holdfast_proto::session::ALPN;
 use holdfast_proto::{Code, Error};
+use holdfast_system::net::TcpStream;
 use rustls::client::WebPkiServerVerifier;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use holdfast_system::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_replication::raft::{DataMachine, GroupMachine, MembershipError, RaftGroup};
+use holdfast_state::mutant::{self, Mutant};
 use holdfast_state::{
     Change, Command, DueWork, GroupCommand, GroupId, GroupKind, KeyHash, Slot, StoreClass, Touches,
 };
@@ -185,7 +186,7 @@ pub(super) fn commands_of(work: &DueWork, now: holdfast_state::Timestamp) -> Vec
         Bytes::from(command.encode())
     };
     let mut commands = Vec::new();
-    if !work.touches.is_empty() {
+    if !work.touches.is_empty() && !mutant::active(Mutant::TouchesNotLogged) {
         commands.push(command(Change::Touch {
             touches: Touches::from(&work.touches[..]),
         }));

@@ -25,6 +25,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use holdfast_replication::raft::ClusterId;
+use holdfast_state::mutant::{self, Mutant};
 
 use crate::cluster::names::Incarnation;
 
@@ -259,6 +260,9 @@ impl Forming {
     /// Whether every name of the list has answered.
     fn all_answer(&self, heard: &[Description]) -> bool {
         let answers = |name: &String| heard.iter().any(|it| it.founder.address == *name);
+        if mutant::active(Mutant::FormedByMajority) {
+            return self.join.iter().filter(|name| answers(name)).count() > self.join.len() / 2;
+        }
         self.join.iter().all(answers)
     }
 
@@ -331,7 +335,7 @@ impl Forming {
         }
         let mut founders: Vec<Founder> = heard.iter().map(|it| it.founder.clone()).collect();
         founders.sort_by(|a, b| a.address.cmp(&b.address));
-        if founders.len() != self.join.len() {
+        if founders.len() != self.join.len() && !mutant::active(Mutant::FormedByMajority) {
             return None;
         }
         let attempt = match self.attempt.take() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_state::Timestamp;
+use holdfast_state::mutant::{self, Mutant};
 use parking_lot::Mutex;
 
 use super::time_source::TimeSource;
@@ -38,6 +39,12 @@ impl LeaderClock {
         if leading.is_some_and(|leading| leading.leader == leader) {
             return;
         }
+        if mutant::active(Mutant::FrozenLeadersClock)
+            && let Some(before) = leading.as_mut()
+        {
+            before.leader = leader;
+            return;
+        }
         // A group without a past begins at 0.
         let base = Timestamp(applied_at.0.max(0));
         *leading = Some(Leading {
@@ -49,7 +56,9 @@ impl LeaderClock {
 
     /// It does not any more.
     pub(crate) fn step_down(&self) {
-        *self.leading.lock() = None;
+        if !mutant::active(Mutant::FrozenLeadersClock) {
+            *self.leading.lock() = None;
+        }
     }
 
     /// The leadership and its present moment, while this replica leads.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use holdfast_state::mutant::{self, Mutant};
 use openraft::errors::{LinearizableReadError, RaftError};
 use openraft::raft::linearizable_read::LinearizerOption;
 use parking_lot::Mutex;
@@ -47,6 +48,7 @@ impl<M: GroupMachine> Core<M> {
     /// Returns when this replica's state may be read in the mode.
     pub(crate) async fn read_barrier(&self, mode: ReadMode) -> Result<(), ReadError> {
         match mode {
+            _ if mutant::active(Mutant::ReadWithoutQuorum) && self.leads() => Ok(()),
             ReadMode::Local => Ok(()),
             ReadMode::Lease => self.read_by_lease().await,
             ReadMode::ReadIndex => self.read_by_index().await,
@@ -65,11 +67,14 @@ impl<M: GroupMachine> Core<M> {
             .0
             .lock()
             .is_some_and(|confirmed| suspended.abs_diff(confirmed) < CLOCK_NOISE);
-        if !awake {
+        if !awake && !mutant::active(Mutant::SleepUnnoticed) {
             return self.read_by_index().await;
         }
-        let lease = LinearizerOption::new(Some(self.timing.lease_read_age()), false)
-            .with_wait_timeout(Duration::ZERO);
+        let age = match mutant::active(Mutant::LeaseTooLong) {
+            true => Duration::from_secs(10),
+            false => self.timing.lease_read_age(),
+        };
+        let lease = LinearizerOption::new(Some(age), false).with_wait_timeout(Duration::ZERO);
         match self.linearize(lease).await {
             // Too old an acknowledgement: ask for a new one.
             Err(ReadError::NoQuorum) => self.read_by_index().await,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use holdfast_state::Timestamp;
+use holdfast_state::mutant::{self, Mutant};
 use parking_lot::Mutex;
 
 use super::leader_clock::LeaderClock;
@@ -51,6 +52,9 @@ impl UnderWay {
     pub(crate) fn now(&self, clock: &LeaderClock) -> Option<Timestamp> {
         let stamps = self.0.lock();
         let (leader, now) = clock.now()?;
+        if mutant::active(Mutant::ReadsAheadOfChanges) {
+            return Some(now);
+        }
         // What is left of an earlier leadership was applied before this one began, or never will be.
         let oldest = stamps.newest_last.iter().find(|given| given.leader == leader);
         Some(oldest.map_or(now, |oldest| oldest.at))

@@ -9,6 +9,7 @@ use crate::meta::cluster::{
 };
 use crate::meta::command::{MetaCommand, MetaError, MetaOutcome};
 use crate::meta::form::check_description;
+use crate::mutant::{self, Mutant};
 use crate::settings::{GroupKind, Revision};
 use crate::time::Timestamp;
 
@@ -188,6 +189,16 @@ impl Cluster {
         let placement = self.placement(group)?;
         if let Some(replica) = placement.replica_of(node, incarnation) {
             return Ok((false, replica));
+        }
+        if mutant::active(Mutant::ReusedReplicaId) {
+            let before = placement
+                .members
+                .iter_mut()
+                .find(|(_, member)| member.node == node);
+            if let Some((replica, member)) = before {
+                member.incarnation = incarnation;
+                return Ok((true, *replica));
+            }
         }
         let replica = placement.issue(Member {
             node,

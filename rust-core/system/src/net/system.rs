@@ -4,8 +4,8 @@ use std::io;
 use std::net::{Shutdown, SocketAddr};
 
 use socket2::SockRef;
-pub use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::TcpSocket;
+pub use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 pub use tokio::net::{TcpListener, TcpStream, lookup_host};
 
 /// Listens. Of each connection the system keeps at most about `unread` bytes that nobody has read, and `backlog`

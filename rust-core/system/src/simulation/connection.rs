@@ -82,8 +82,6 @@ impl End {
 impl Connection {
     /// Nobody holds it and nothing is on the way.
     pub(super) fn is_over(&self) -> bool {
-        self.ends
-            .iter()
-            .all(|end| !end.held && end.arriving.is_empty())
+        self.ends.iter().all(|end| !end.held && end.arriving.is_empty())
     }
 }

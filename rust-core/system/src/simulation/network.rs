@@ -80,7 +80,9 @@ impl Network {
             if death == Death::Power {
                 world.hosts[host].power = Power::Off;
             }
-            world.listeners.retain(|address, _| address.ip() != world::ip(host));
+            world
+                .listeners
+                .retain(|address, _| address.ip() != world::ip(host));
             let mut dead = Vec::new();
             for (id, connection) in &mut world.connections {
                 for side in 0..2 {

@@ -89,7 +89,9 @@ pub async fn lookup_host(name: impl Address) -> io::Result<impl Iterator<Item = 
 pub fn listen(mut address: SocketAddr, _unread: u32, _backlog: u32) -> io::Result<TcpListener> {
     with(|world, _| {
         if address.port() == 0 {
-            let host = world.host_of(address.ip()).ok_or(io::ErrorKind::AddrNotAvailable)?;
+            let host = world
+                .host_of(address.ip())
+                .ok_or(io::ErrorKind::AddrNotAvailable)?;
             address.set_port(world.free_port(host));
         }
         if world.listeners.contains_key(&address) {

@@ -99,7 +99,8 @@ impl Recorder {
             return now_ns;
         };
         let next = |newest_ns: u64| now_ns.max(newest_ns + 1);
-        let newest = newest_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |newest| Some(next(newest)));
+        let newest =
+            newest_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |newest| Some(next(newest)));
         next(newest.unwrap_or_else(|newest| newest))
     }
 

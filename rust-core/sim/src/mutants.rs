@@ -1,0 +1,165 @@
+//! The tests are tested: each defect must be found by what is there to find it.
+
+use std::fmt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use holdfast_state::mutant::Mutant;
+
+use crate::seeds::Seeds;
+
+/// Seeds after which a defect has survived.
+const MOST_SEEDS: u64 = 60;
+
+/// What is to find a defect.
+#[derive(Clone, Copy, Debug)]
+enum Killer {
+    /// A seed of the simulation.
+    Seeds,
+    /// A test: the package, its features, the target, a part of the names.
+    Test(&'static str, &'static str, &'static [&'static str], &'static str),
+}
+
+/// What became of a defect.
+#[derive(Clone, Debug)]
+pub struct Fate {
+    mutant: Mutant,
+    /// What found it.
+    killed_by: Result<String, String>,
+    took: Duration,
+}
+
+fn killer(mutant: Mutant) -> Killer {
+    match mutant {
+        Mutant::SlotNotChecked => Killer::Test("holdfast-state", "mutants", &["--test", "groups"], ""),
+        Mutant::UnknownCommandSkipped => Killer::Test(
+            "holdfast-state",
+            "mutants",
+            &["--test", "log"],
+            "an_unknown_command",
+        ),
+        Mutant::SnapshotWithoutOutcomes => {
+            Killer::Test("holdfast-state", "mutants", &["--test", "replicas"], "")
+        }
+        Mutant::AcknowledgedBeforeFsync => Killer::Test(
+            "holdfast-replication",
+            "disk,holdfast-state/mutants",
+            &["--test", "disk"],
+            "a_disk_that_fails",
+        ),
+        Mutant::FormedByMajority => Killer::Test(
+            "holdfast-node",
+            "cluster,holdfast-state/mutants",
+            &["--lib"],
+            "cluster::forming",
+        ),
+        _ => Killer::Seeds,
+    }
+}
+
+/// Lets a defect loose, and says what found it.
+#[expect(clippy::disallowed_methods, reason = "people are told how long it took")]
+#[must_use]
+pub fn hunt(mutant: Mutant, faults: u32, jobs: usize) -> Fate {
+    let began = Instant::now();
+    let killed_by = match killer(mutant) {
+        Killer::Seeds => by_seeds(mutant, faults, jobs),
+        Killer::Test(package, features, target, name) => by_test(mutant, package, features, target, name),
+    };
+    Fate {
+        mutant,
+        killed_by,
+        took: began.elapsed(),
+    }
+}
+
+fn by_seeds(mutant: Mutant, faults: u32, jobs: usize) -> Result<String, String> {
+    let seeds = Seeds {
+        range: 1..1 + MOST_SEEDS,
+        faults,
+        jobs,
+        mutant: Some(mutant),
+        until_violation: true,
+    };
+    let sum = seeds.run(false);
+    let Some((seed, violations)) = sum.failed.first_key_value() else {
+        return Err(format!("{} seeds find nothing", sum.seeds));
+    };
+    let violation = violations
+        .first()
+        .map_or("", |first| first.lines().next().unwrap_or_default());
+    let violation: String = violation.chars().take(90).collect();
+    Ok(format!("seed {seed} ({} seeds run): {violation}", sum.seeds))
+}
+
+/// The test must pass without the defect and fail with it.
+fn by_test(
+    mutant: Mutant,
+    package: &str,
+    features: &str,
+    target: &[&str],
+    name: &str,
+) -> Result<String, String> {
+    let run = |chosen: &str| {
+        Command::new("ffi/cargo")
+            .args([
+                "test",
+                "--quiet",
+                "--locked",
+                "--package",
+                package,
+                "--features",
+                features,
+            ])
+            .args(target)
+            .arg(name)
+            .env("HOLDFAST_MUTANT", chosen)
+            // A defect found is no regression to be kept.
+            .env("PROPTEST_FAILURE_PERSISTENCE", "off")
+            .output()
+            .map(|output| {
+                (
+                    output.status.success(),
+                    String::from_utf8_lossy(&output.stdout).into_owned(),
+                )
+            })
+            .map_err(|error| format!("ffi/cargo: {error}"))
+    };
+    let (passed, text) = run("")?;
+    if !passed || !text.contains("test result: ok") {
+        return Err(format!("the test fails without the defect: {text}"));
+    }
+    let (passed, text) = run(&mutant.name())?;
+    if passed || !text.contains("test result: FAILED") {
+        return Err(format!(
+            "{package} {} {name} finds nothing: {text}",
+            target.join(" ")
+        ));
+    }
+    let failed = text.lines().find_map(|line| line.strip_prefix("---- "));
+    let failed = failed.and_then(|line| line.split(' ').next()).unwrap_or(name);
+    Ok(format!("{package}: {failed}"))
+}
+
+impl Fate {
+    /// Whether something has found it.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.killed_by.is_ok()
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, how) = match &self.killed_by {
+            Ok(how) => ("killed", how),
+            Err(how) => ("SURVIVED", how),
+        };
+        write!(
+            formatter,
+            "{:<28} {word:<8} {:>6.1} s  {how}",
+            self.mutant.name(),
+            self.took.as_secs_f64()
+        )
+    }
+}
