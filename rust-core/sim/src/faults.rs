@@ -6,7 +6,7 @@ use holdfast_system::simulation::{Death, Link};
 use crate::cluster::Cluster;
 
 /// Time in which nothing is broken, between two faults.
-const QUIET_MS: std::ops::Range<u64> = 300..1_500;
+const QUIET_MS: std::ops::Range<u64> = 200..900;
 const FREEZE_MS: std::ops::Range<u64> = 100..3_000;
 const CUT_MS: std::ops::Range<u64> = 100..3_500;
 /// Long enough, mostly, for new leaders to be there before the node is.

@@ -21,7 +21,7 @@ const NODES: usize = 3;
 const LONGEST_FORMING_MS: u64 = 30_000;
 const LONGEST_CONNECTING_MS: u64 = 60_000;
 /// At the end, with everything whole.
-const SETTLE_MS: u64 = 1_000;
+const SETTLE_MS: u64 = 400;
 const LONGEST_END_MS: u64 = 120_000;
 /// Nodes' clocks count in milliseconds, and run up to a hundredth fast.
 const CLOCK_GRAIN_NS: u64 = 20_000_000;

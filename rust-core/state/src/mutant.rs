@@ -9,7 +9,7 @@
 pub enum Mutant {
     /// A leader reads what it has, and asks nobody whether it still leads.
     ReadWithoutQuorum,
-    /// A leader trusts its lease for longer than others wait before they elect.
+    /// A leader trusts its lease, once a quorum has confirmed it, until it hears of another leader.
     LeaseTooLong,
     /// A leader does not notice that its machine was suspended, and trusts its lease.
     SleepUnnoticed,

@@ -6,6 +6,7 @@ use holdfast_proto::session::{
     ItemReader, Operation, ReplyHeader, RequestHeader, ScanCursor, StoreStats, flags, push_item,
 };
 use holdfast_proto::{Code, Error};
+use holdfast_replication::raft::ReadMode;
 use holdfast_state::{
     Change, Command, EntryView, GroupKind, KeyHash, Machine, Outcome, Query, Read, SLOTS, ScanPosition, Slot,
     Store,
@@ -84,6 +85,10 @@ impl Here<'_> {
                 Read::Miss => return Ok(ReplyHeader::default().into()),
                 // A coordination store's reader sees an entry go when the log says so, or at another replica not at all.
                 Read::Due if raft.leads() => self.expire_due(machine, store).await?,
+                // It does not lead any more: its clock is not the next leader's.
+                Read::Due if matches!(self.mode(), ReadMode::Lease | ReadMode::ReadIndex) => {
+                    return Err(Away::Elsewhere(None));
+                }
                 Read::Due => return Ok(ReplyHeader::default().into()),
             }
         }
