@@ -6,6 +6,7 @@ mod idle;
 mod leader_kills;
 mod minority;
 mod pauses;
+mod planned_moves;
 
 mod rolling_restart;
 
@@ -15,6 +16,7 @@ pub use idle::idle;
 pub use leader_kills::leader_kills;
 pub use minority::minority;
 pub use pauses::pauses;
+pub use planned_moves::planned_moves;
 
 pub use rolling_restart::rolling_restart;
 

@@ -24,6 +24,8 @@ struct Arguments {
 enum Figure {
     /// Leaders killed under load: nothing acknowledged is lost; how long a store takes no changes.
     LeaderKills(Count<100>),
+    /// Leaderships moved as an operator moves them: how long a client's changes wait.
+    PlannedMoves(Count<100>),
     /// Leaders frozen past their lease: no stale reads.
     Pauses(Count<200>),
     /// Two of three nodes frozen: the rest refuses in time, and heals.
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
 async fn take(figure: Figure, seed: u64) -> Result<bool, String> {
     let report: Report = match figure {
         Figure::LeaderKills(Count { count }) => figures::leader_kills(count, seed).await?,
+        Figure::PlannedMoves(Count { count }) => figures::planned_moves(count).await?,
         Figure::Pauses(Count { count }) => figures::pauses(count, seed).await?,
         Figure::Minority(Count { count }) => figures::minority(count).await?,
         Figure::RollingRestart(Count { count }) => figures::rolling_restart(count, seed).await?,
