@@ -15,6 +15,7 @@ mod network;
 mod options;
 mod proposer;
 mod reads;
+mod runtime;
 mod snapshot;
 mod status;
 mod time_source;
@@ -41,6 +42,7 @@ pub use network::{
 pub use options::{GroupLimits, GroupLog, GroupOptions};
 pub use proposer::{LeaderDuties, Proposed};
 pub use reads::ReadMode;
+pub use runtime::Ticks;
 pub use status::{GroupMembers, GroupStatus, ReplicaProgress, Role};
 pub use time_source::{SystemTime, TimeSource};
 pub use timing::ClusterTiming;

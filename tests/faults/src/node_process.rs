@@ -32,9 +32,12 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    /// Starts a node on a free port, memory only, with further arguments of `serve`.
+    /// Starts a node on a free port unless one is given, memory only, with further arguments of `serve`.
     pub async fn start(arguments: &[&str]) -> NodeProcess {
-        let mut all = vec![format!("--listen=127.0.0.1:{}", free_port())];
+        let mut all = Vec::new();
+        if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
+            all.push(format!("--listen=127.0.0.1:{}", free_port()));
+        }
         if !arguments.iter().any(|argument| argument.starts_with("--http")) {
             all.push("--http=127.0.0.1:0".to_owned());
         }

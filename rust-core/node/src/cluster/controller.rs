@@ -73,6 +73,20 @@ pub(crate) fn step(cluster: &Cluster, group: GroupId, view: &GroupView) -> Optio
         .or_else(|| plan.spread())
 }
 
+/// Who should lead a group when the present leader goes.
+pub(crate) fn heir(cluster: &Cluster, group: GroupId, view: &GroupView) -> Option<ReplicaId> {
+    let mut view = view.clone();
+    view.voters.remove(&view.own);
+    let placement = cluster.group(group)?;
+    Plan {
+        cluster,
+        group,
+        placement,
+        view: &view,
+    }
+    .preferred()
+}
+
 /// Who should begin a group again, when the process that was to give it its first members is gone. Only for a group that
 /// nobody has anything of.
 pub(crate) fn begin_again(cluster: &Cluster, group: GroupId) -> Option<MetaCommand> {

@@ -20,7 +20,7 @@ use super::placement::address;
 use crate::clock::first_revision;
 use crate::log::Level;
 
-/// How often a leader looks at what is due.
+/// How often a leader looks at what is due while anything has a time to live.
 const ROUND: Duration = Duration::from_millis(50);
 /// How often it logs what reads have kept alive: well within the interval that replicas allow for.
 const TOUCHES: Duration = Duration::from_millis(TOUCH_INTERVAL_MS / 2);
@@ -34,6 +34,9 @@ const STEP_TIME: Duration = Duration::from_secs(30);
 const NEARLY: u64 = 1_000;
 /// A leadership is moved within this time or not at all.
 const MOVE: Duration = Duration::from_secs(2);
+/// A new leader keeps its leadership for so long before it hands it to the node that is to have it: what made it lead, a
+/// node that leaves or that was lost, may not be known everywhere yet, and would get the group back.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Does a data group's duties while this replica leads.
 pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>) {
@@ -41,6 +44,7 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
     let mut touches_at = Instant::now();
     // The term, and the meta group's revision, that the group knows all stores of.
     let mut introduced = None;
+    let mut leading = Leading::default();
     loop {
         if !wait_for_leadership(&group).await {
             return;
@@ -54,21 +58,24 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
         if introduced != newest && introduce(&node, &group).await {
             introduced = newest;
         }
-        let is_due = group
-            .machine()
-            .load()
-            .next_deadline()
-            .is_some_and(|due| due <= group.now());
+        let due = group.machine().load().next_deadline();
+        let is_due = due.is_some_and(|due| due <= group.now());
         if is_due || Instant::now() >= touches_at {
             expire(&group).await;
             touches_at = Instant::now() + TOUCHES;
         }
         if Instant::now() >= members_at {
-            mend(&node, &group, group.id()).await;
+            let settled = leading.settled(group.status().term);
+            mend(&node, &group, group.id(), settled).await;
             members_at = Instant::now() + MEMBERS;
         }
+        // What gets a time to live meanwhile is found a moment later: readers and changes of it do not wait for that.
+        let look = match due {
+            Some(_) => Instant::now() + ROUND,
+            None => touches_at.min(members_at),
+        };
         tokio::select! {
-            () = tokio::time::sleep(ROUND) => {}
+            () = tokio::time::sleep_until(node.ticks.at_or_after(look)) => {}
             () = node.changed.notified() => {}
         }
     }
@@ -76,15 +83,34 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
 
 /// Does the meta group's duties while this replica leads.
 pub(crate) async fn lead_meta(node: Arc<ClusterNode>) {
+    let mut leading = Leading::default();
     loop {
         if let Some(meta) = node.meta().filter(RaftGroup::leads) {
-            mend(&node, &meta, GroupId::META).await;
+            let settled = leading.settled(meta.status().term);
+            mend(&node, &meta, GroupId::META, settled).await;
             node.begin_groups_again().await;
         }
+        let look = node.ticks.at_or_after(Instant::now() + MEMBERS);
         tokio::select! {
-            () = tokio::time::sleep(MEMBERS) => {}
+            () = tokio::time::sleep_until(look) => {}
             () = node.changed.notified() => {}
             () = node.stopped() => return,
+        }
+    }
+}
+
+/// Since when this replica leads.
+#[derive(Default)]
+struct Leading(Option<(u64, Instant)>);
+
+impl Leading {
+    fn settled(&mut self, term: u64) -> bool {
+        match self.0 {
+            Some((led, since)) if led == term => since.elapsed() >= SETTLED,
+            _ => {
+                self.0 = Some((term, Instant::now()));
+                false
+            }
         }
     }
 }
@@ -204,7 +230,10 @@ pub(super) fn commands_of(work: &DueWork, now: holdfast_state::Timestamp) -> Vec
 }
 
 /// Does the next step of the group's membership, if there is one.
-async fn mend<M: GroupMachine>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id: GroupId) {
+async fn mend<M: GroupMachine>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id: GroupId, settled: bool) {
+    if node.is_leaving() {
+        return;
+    }
     let view = view(group);
     let next = {
         let Some(meta) = node.meta() else {
@@ -218,6 +247,7 @@ async fn mend<M: GroupMachine>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id
             return;
         };
         match next {
+            Step::TransferLeader(_) if !settled => return,
             Step::AddLearner(replica, at) => match address(cluster, at) {
                 Some(address) => (Step::AddLearner(replica, at), Some(address)),
                 None => return,
@@ -263,7 +293,7 @@ async fn take<M: GroupMachine>(
     }
 }
 
-fn view<M: GroupMachine>(group: &RaftGroup<M>) -> GroupView {
+pub(super) fn view<M: GroupMachine>(group: &RaftGroup<M>) -> GroupView {
     let members = group.status().members;
     let replication = group.replication();
     let own = group.replica();

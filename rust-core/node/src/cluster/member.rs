@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use holdfast_replication::raft::{
     ClusterId, GroupOptions, MembershipError, MetaGroup, PeerOptions, PeerServer, Peers, ProposeError,
-    RaftGroup, ReplicaAddress,
+    RaftGroup, ReplicaAddress, Ticks,
 };
 use holdfast_state::{
     Cluster, GroupId, GroupKind, GroupPlacement, MetaCommand, MetaOutcome, NodeDescription, NodeId,
@@ -40,6 +41,8 @@ pub struct ClusterNode {
     pub(crate) options: ClusterOptions,
     pub(crate) name: String,
     pub(crate) seed: u64,
+    /// When its groups look at their timers.
+    pub(crate) ticks: Ticks,
     /// Carries the groups' messages; of this node's cluster only.
     pub(crate) peers: Peers,
     /// Asks others what is outside of the groups; belongs to no cluster.
@@ -54,6 +57,7 @@ pub struct ClusterNode {
     /// Told when groups come or go, or when the meta group has decided something here.
     pub(crate) changed: Notify,
     stop: watch::Sender<bool>,
+    leaving: AtomicBool,
     pub(crate) log: Arc<dyn LogSink>,
 }
 
@@ -71,6 +75,7 @@ impl ClusterNode {
         Arc::new(Self {
             name,
             seed,
+            ticks: Ticks::new(options.timing, incarnation.0),
             peers: Peers::over_network(peer_options.clone()),
             asking: Peers::over_network(peer_options),
             place: Mutex::new(place),
@@ -80,6 +85,7 @@ impl ClusterNode {
             known_stores: ArcSwap::default(),
             changed: Notify::new(),
             stop: watch::Sender::new(false),
+            leaving: AtomicBool::new(false),
             options,
             log,
         })
@@ -183,6 +189,15 @@ impl ClusterNode {
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
+    /// It is about to stop: others are to lead.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn end(&self) {
         self.stop.send_replace(true);
     }
@@ -205,6 +220,7 @@ impl ClusterNode {
         let machine = Arc::new(MetaGroup::new(0));
         let mut options = GroupOptions::new(GroupId::META, replica, machine, self.peers.clone());
         options.timing = self.options.timing;
+        options.ticks = Some(self.ticks);
         let meta = RaftGroup::start(options)
             .await
             .map_err(|error| error.to_string())?;

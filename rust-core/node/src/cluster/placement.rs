@@ -105,6 +105,7 @@ async fn start(node: &Arc<ClusterNode>, wanted: &Wanted) -> Result<Arc<GroupNode
     let machine = Arc::new(DataMachine::new(wanted.config));
     let mut options = GroupOptions::new(wanted.group, wanted.replica, machine, node.peers.clone());
     options.timing = node.options.timing;
+    options.ticks = Some(node.ticks);
     let raft = RaftGroup::start(options)
         .await
         .map_err(|error| error.to_string())?;

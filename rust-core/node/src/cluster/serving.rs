@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use holdfast_proto::session::{ItemReader, Operation, ReadConsistency, ReplyHeader, RequestHeader};
 use holdfast_proto::{Code, Error, Outcome};
-use holdfast_replication::raft::{ProposeError, ReadError, ReadMode, ReplicaAddress};
+use holdfast_replication::raft::{GroupStatus, ProposeError, ReadError, ReadMode, ReplicaAddress, Role};
 use holdfast_state::{GroupId, GroupKind, KeyHash, Machine, Slot, Store};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ use crate::server::failure::Failure;
 
 /// How long a request waits for a store that its group does not know yet.
 const STORE_WAIT: Duration = Duration::from_secs(2);
+/// How long a request waits for its group to have a leader again, before the client asks elsewhere: a leadership that
+/// moves takes a few milliseconds, in which everybody would send everybody to the other.
+const MOVE_WAIT: Duration = Duration::from_millis(200);
 
 /// A request on a store.
 pub(crate) struct Asked {
@@ -97,20 +100,24 @@ impl ClusterNode {
             .ok_or_else(|| Away::Elsewhere(self.leader_of(id)))?;
         let here = Here { asked, group, id };
         here.check_epoch()?;
-        match asked.operation {
-            Operation::Get
-            | Operation::Exists
-            | Operation::GetMany
-            | Operation::Count
-            | Operation::Scan
-            | Operation::Stats => here.read().await,
-            Operation::Batch => here.batch().await,
-            Operation::Clear => here.clear().await,
-            _ => {
-                let (key, value) = asked.header.key_and_value(&asked.payload)?;
-                let change = here.change(asked.operation, &asked.header, asked.header.sequence, key, value);
-                Ok(change.await?.into())
+        let leader = match here.serve().await {
+            Err(Away::Elsewhere(leader)) => leader,
+            served => return served,
+        };
+        // A batch is repeated as a whole by the client, which marks it as sent before.
+        let again = asked.operation != Operation::Batch;
+        // Elected meanwhile? A leader that hands its leadership over refuses again.
+        let leader = if again && here.group.raft().leads() {
+            match here.serve().await {
+                Err(Away::Elsewhere(leader)) => leader,
+                served => return served,
             }
+        } else {
+            leader
+        };
+        match here.leader_after_move(leader).await {
+            None if again => here.serve().await,
+            leader => Err(Away::Elsewhere(leader)),
         }
     }
 
@@ -162,6 +169,47 @@ impl ClusterNode {
 }
 
 impl Here<'_> {
+    async fn serve(&self) -> Result<Answer, Away> {
+        let asked = self.asked;
+        match asked.operation {
+            Operation::Get
+            | Operation::Exists
+            | Operation::GetMany
+            | Operation::Count
+            | Operation::Scan
+            | Operation::Stats => self.read().await,
+            Operation::Batch => self.batch().await,
+            Operation::Clear => self.clear().await,
+            _ => {
+                let (key, value) = asked.header.key_and_value(&asked.payload)?;
+                let change = self.change(asked.operation, &asked.header, asked.header.sequence, key, value);
+                Ok(change.await?.into())
+            }
+        }
+    }
+
+    /// Who leads the group, once that is known again: `None` when it is this replica, or when nobody knows.
+    async fn leader_after_move(&self, leader: Option<ReplicaAddress>) -> Option<ReplicaAddress> {
+        let mut status = self.group.raft().watch();
+        let moves = |status: &GroupStatus| match status.role {
+            Role::Leader => !status.ready,
+            Role::Follower => status.leader.is_none(),
+            Role::Candidate => true,
+            Role::Learner | Role::Stopped => false,
+        };
+        let (led, term) = {
+            let now = status.borrow_and_update();
+            (now.ready, now.term)
+        };
+        let unsettled = |now: &GroupStatus| moves(now) || (led && now.term == term);
+        let settled = status.wait_for(|now| !unsettled(now));
+        match tokio::time::timeout(MOVE_WAIT, settled).await {
+            Ok(Ok(now)) if now.role == Role::Leader => None,
+            Ok(Ok(now)) => now.leader.as_ref().map(|(_, member)| member.clone()),
+            _ => leader,
+        }
+    }
+
     /// A change that was first sent under another epoch may have been applied then.
     fn check_epoch(&self) -> Result<(), Away> {
         let (sent, epoch) = (self.asked.header.epoch, self.group.epoch());

@@ -22,6 +22,7 @@ use super::network::{Network, Peers};
 use super::options::{GroupLog, GroupOptions};
 use super::proposer::{ProposalQueue, Proposed, Proposer};
 use super::reads::{BoundedReads, ReadMode, SleepGuard};
+use super::runtime::Ticks;
 use super::status::{GroupStatus, ReplicaProgress};
 use super::timing::ClusterTiming;
 use super::types::{RaftId, Types};
@@ -65,6 +66,13 @@ impl<M: GroupMachine> RaftGroup<M> {
     /// # Errors
     /// [`StartError`].
     pub async fn start(options: GroupOptions<M>) -> Result<RaftGroup<M>, StartError> {
+        match options.ticks {
+            Some(ticks) => ticks.scope(Self::begin(options)).await,
+            None => Self::begin(options).await,
+        }
+    }
+
+    async fn begin(options: GroupOptions<M>) -> Result<RaftGroup<M>, StartError> {
         let config = Arc::new(config(&options)?);
         let (progress_sender, progress) = watch::channel(0);
         let grown = Arc::new(Notify::new());
@@ -334,9 +342,13 @@ impl<M: GroupMachine> Drop for Core<M> {
 fn config<M: GroupMachine>(options: &GroupOptions<M>) -> Result<Config, StartError> {
     let timing = options.timing;
     let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let heartbeat = match options.ticks {
+        Some(_) => Ticks::heartbeat(timing),
+        None => timing.heartbeat,
+    };
     Config {
         cluster_name: options.group.0.to_string(),
-        heartbeat_interval: ms(timing.heartbeat),
+        heartbeat_interval: ms(heartbeat),
         election_timeout_min: ms(timing.election_least),
         election_timeout_max: ms(timing.election_most),
         // A leader that has lost its quorum stops its heartbeats for a lease and an election, so that others may vote.

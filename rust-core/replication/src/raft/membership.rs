@@ -11,7 +11,7 @@ use super::address::ReplicaAddress;
 use super::errors::MembershipError;
 use super::group::RaftGroup;
 use super::machine::GroupMachine;
-use super::status::Role;
+use super::status::{GroupStatus, ReplicaProgress, Role};
 use super::types::{RaftId, Types};
 use holdfast_state::ReplicaId;
 
@@ -145,14 +145,14 @@ impl<M: GroupMachine> RaftGroup<M> {
     }
 
     /// Hands the leadership to another voter and returns when that one leads. It should have caught up: until it has,
-    /// the group takes no proposals.
+    /// the group takes no proposals. When it does not take the leadership in time, the other voters are asked, because a
+    /// leader that has begun to hand over takes no proposals again.
     ///
     /// # Errors
-    /// [`MembershipError`].
+    /// [`MembershipError`]; `TimedOut` also when another one leads than the one that was to.
     pub async fn transfer_leader(&self, to: ReplicaId, within: Duration) -> Result<(), MembershipError> {
-        let mut status = self.watch();
         {
-            let now = status.borrow_and_update();
+            let now = self.0.status.borrow();
             if !now.ready {
                 let leader = now.leader.as_ref().map(|(_, member)| member.clone());
                 return Err(MembershipError::NotLeader { leader });
@@ -167,19 +167,45 @@ impl<M: GroupMachine> RaftGroup<M> {
         if to == self.replica() {
             return Ok(());
         }
+        if self.offer_leadership(to, within).await? == Some(to) {
+            return Ok(());
+        }
+        let progress = self.replication();
+        let mut others: Vec<ReplicaId> = self.status().members.voters.into_iter().collect();
+        others.retain(|id| *id != to && *id != self.replica());
+        others.sort_by_key(|id| progress.get(id).map_or(u64::MAX, ReplicaProgress::behind));
+        for other in others {
+            if self.status().role != Role::Leader || self.offer_leadership(other, within).await?.is_some() {
+                break;
+            }
+        }
+        Err(MembershipError::TimedOut(
+            "the other replica has not become the leader",
+        ))
+    }
+
+    /// Who leads instead of this replica after `within`, if anybody does.
+    async fn offer_leadership(
+        &self,
+        to: ReplicaId,
+        within: Duration,
+    ) -> Result<Option<ReplicaId>, MembershipError> {
+        let mut status = self.watch();
         self.0
             .raft
             .trigger()
             .transfer_leader(to.into())
             .await
             .map_err(|_| MembershipError::Stopped)?;
-        let moved = status.wait_for(|status| status.leader.as_ref().is_some_and(|(leader, _)| *leader == to));
-        match tokio::time::timeout(within, moved).await {
-            Ok(Ok(_)) => Ok(()),
+        let own = self.replica();
+        let other = |status: &GroupStatus| {
+            let leader = status.leader.as_ref().map(|(leader, _)| *leader);
+            leader.filter(|leader| *leader != own)
+        };
+        match tokio::time::timeout(within, status.wait_for(|status| other(status).is_some())).await {
+            Ok(Ok(status)) => Ok(other(&status)),
             Ok(Err(_)) => Err(MembershipError::Stopped),
-            Err(_) => Err(MembershipError::TimedOut(
-                "the other replica has not become the leader",
-            )),
+            Err(_) => Ok(None),
         }
     }
 

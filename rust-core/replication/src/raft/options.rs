@@ -7,6 +7,7 @@ use super::data_directory::DataDirectory;
 use super::machine::GroupMachine;
 use super::network::Peers;
 use super::proposer::LeaderDuties;
+use super::runtime::Ticks;
 use super::time_source::{SystemTime, TimeSource};
 use super::timing::ClusterTiming;
 use holdfast_state::{GroupId, ReplicaId};
@@ -57,6 +58,8 @@ pub struct GroupOptions<M: GroupMachine> {
     pub peers: Peers,
     /// Heartbeats and elections: the same at all replicas.
     pub timing: ClusterTiming,
+    /// When the group looks at its timers: the groups of a node do at the same moments; `None`: at its own.
+    pub ticks: Option<Ticks>,
     /// Bounds.
     pub limits: GroupLimits,
     /// The machine's clocks.
@@ -75,6 +78,7 @@ impl<M: GroupMachine> GroupOptions<M> {
             log: GroupLog::Memory,
             peers,
             timing: ClusterTiming::DEFAULT,
+            ticks: None,
             limits: GroupLimits::default(),
             time: Arc::new(SystemTime),
             duties: None,

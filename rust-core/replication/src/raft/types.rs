@@ -92,7 +92,7 @@ impl openraft::RaftTypeConfig for Types {
     type Vote = openraft::Vote<Self::LeaderId>;
     type Payload = openraft::EntryPayload<EntryBytes, RaftId, ReplicaAddress>;
     type Entry = openraft::Entry<Self::LeaderId, Self::Payload>;
-    type AsyncRuntime = openraft::TokioRuntime;
+    type AsyncRuntime = super::runtime::Runtime;
     type Responder<T>
         = Deliver<T>
     where
