@@ -17,11 +17,13 @@ use holdfast_state::{
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::calls::{Answer, Call};
+use super::clock::time_source;
 use super::forming::{Forming, Founder, Preparation, Standing};
 use super::group::GroupNode;
 use super::names::Incarnation;
 use super::options::ClusterOptions;
 use super::stores::ClusterStore;
+use crate::clock::ClusterClock;
 use crate::identity::random;
 use crate::log::{Level, LogSink};
 
@@ -40,6 +42,7 @@ pub struct ClusterNode {
     pub(crate) options: ClusterOptions,
     pub(crate) name: String,
     pub(crate) seed: u64,
+    pub(crate) clock: Arc<dyn ClusterClock>,
     /// Carries the groups' messages; of this node's cluster only.
     pub(crate) peers: Peers,
     /// Asks others what is outside of the groups; belongs to no cluster.
@@ -58,7 +61,13 @@ pub struct ClusterNode {
 }
 
 impl ClusterNode {
-    pub(crate) fn new(name: String, seed: u64, options: ClusterOptions, log: Arc<dyn LogSink>) -> Arc<Self> {
+    pub(crate) fn new(
+        name: String,
+        seed: u64,
+        clock: Arc<dyn ClusterClock>,
+        options: ClusterOptions,
+        log: Arc<dyn LogSink>,
+    ) -> Arc<Self> {
         let peer_options = PeerOptions {
             secret: options.secret.clone(),
             ..PeerOptions::default()
@@ -71,6 +80,7 @@ impl ClusterNode {
         Arc::new(Self {
             name,
             seed,
+            clock,
             peers: Peers::over_network(peer_options.clone()),
             asking: Peers::over_network(peer_options),
             place: Mutex::new(place),
@@ -109,6 +119,17 @@ impl ClusterNode {
 
     pub(crate) fn groups(&self) -> Arc<BTreeMap<GroupId, Arc<GroupNode>>> {
         self.groups.load_full()
+    }
+
+    /// How many groups this node leads, the meta group among them.
+    pub(crate) fn groups_led(&self) -> u32 {
+        let led = |leads: bool| u32::from(leads);
+        let meta = self.meta().map_or(0, |meta| led(meta.leads()));
+        let groups = self.groups();
+        meta + groups
+            .values()
+            .map(|group| led(group.raft().leads()))
+            .sum::<u32>()
     }
 
     pub(crate) fn set_groups(&self, groups: BTreeMap<GroupId, Arc<GroupNode>>) {
@@ -205,6 +226,7 @@ impl ClusterNode {
         let machine = Arc::new(MetaGroup::new(0));
         let mut options = GroupOptions::new(GroupId::META, replica, machine, self.peers.clone());
         options.timing = self.options.timing;
+        options.time = time_source(&self.clock);
         let meta = RaftGroup::start(options)
             .await
             .map_err(|error| error.to_string())?;
