@@ -172,6 +172,21 @@ pub const HF_REPLY_TRANSIENT: u32 = 1 << 3;
 #[ffi]
 pub const HF_REPLY_EPOCH_CHANGED: u32 = 1 << 4;
 
+/// How fresh what a request reads is.
+#[ffi]
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HfFreshness {
+    /// As the client's `read-consistency` says.
+    OfClient = 0,
+    /// It shows every change that was acknowledged before the read began.
+    Linearizable = 1,
+    /// It is at most `max_staleness_ms` old; any replica may answer.
+    Bounded = 2,
+    /// Whatever a replica has, however old.
+    Local = 3,
+}
+
 /// One request. Everything it points to is copied or used up before `hf_submit` returns, but `room`,
 /// which is written only when the request completes at once.
 #[ffi]
@@ -221,6 +236,10 @@ pub struct HfRequest {
     /// How long the call may take in ms, 0: the client's `timeout`. A remote client ends it by then,
     /// whatever happens; an embedded call never waits.
     pub timeout_ms: u32,
+    /// One of [`HfFreshness`]: of reads in a cluster; changes, batches, and nodes that are alone, have but one.
+    pub freshness: u32,
+    /// With [`HfFreshness::Bounded`] the most that what is read may be old, at least 1.
+    pub max_staleness_ms: u32,
 }
 
 /// The answer to one request.

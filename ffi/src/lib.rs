@@ -308,6 +308,7 @@ pub fn inventory() -> RustInventory {
         .register(extra_type!(HfOp))
         .register(extra_type!(HfEchoMode))
         .register(extra_type!(HfStatus))
+        .register(extra_type!(HfFreshness))
         .register(extra_type!(HfItem))
         .register(extra_type!(HfStats))
         .register(extra_type!(HfLogLine))

@@ -6,7 +6,7 @@ mod returns;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_client::remote::RemoteClient;
+use holdfast_client::remote::{Reads, RemoteClient};
 use holdfast_client::settings::{self, StoreSettings};
 use holdfast_client::{ConnectionString, Topology};
 use holdfast_proto::Error;
@@ -30,6 +30,8 @@ pub(crate) struct Servers {
     /// `host:port`, a line each, in the order of their numbers in replies.
     endpoints: String,
     connect_timeout: Duration,
+    /// How fresh reads are that do not say so themselves.
+    reads: Reads,
 }
 
 impl Servers {
@@ -46,11 +48,13 @@ impl Servers {
             Topology::Embedded => String::new(),
         };
         let connect_timeout = described.settings.client.connect_timeout_or_default();
+        let reads = described.settings.client.reads_or_default();
         move |client| Self {
             client,
             returns,
             endpoints,
             connect_timeout,
+            reads,
         }
     }
 
@@ -77,7 +81,12 @@ impl Servers {
             HfOp::Connect => self.connect(raw, timeout.unwrap_or(self.connect_timeout))?,
             op => {
                 let mut items = Vec::new();
-                let (header, key, value) = encode::request(op, request, &mut items)?;
+                let (mut header, key, value) = encode::request(op, request, &mut items)?;
+                let is_read = Operation::try_from(header.operation).is_ok_and(|of| !of.is_change());
+                let reads = requests::reads(raw)?.unwrap_or(self.reads);
+                if is_read {
+                    reads.apply(&mut header);
+                }
                 self.client
                     .submit(raw.ticket, raw.store, header, key, value, timeout)?;
             }

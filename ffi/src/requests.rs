@@ -1,13 +1,16 @@
 //! Reads requests as they come over the boundary. Nothing is believed that is not checked here, but the
 //! pointers themselves.
 
+use std::time::Duration;
+
 use holdfast_client::limits::check_clock_step;
+use holdfast_client::remote::Reads;
 use holdfast_client::store::GivenExpiry;
 use holdfast_proto::session::flags;
 use holdfast_proto::{Code, Error};
 use holdfast_state::{Condition, KeyRange};
 
-use crate::abi::{HF_REQUEST_LENIENT_EXPIRY, HfOp, HfRequest};
+use crate::abi::{HF_REQUEST_LENIENT_EXPIRY, HfFreshness, HfOp, HfRequest};
 
 /// The bytes at an address; null or length 0 is empty.
 ///
@@ -130,6 +133,24 @@ pub(crate) fn echo_elsewhere() -> Error {
     Error::new(Code::InvalidArgument, "Echo is asked for by hf_echo")
 }
 
+/// How fresh a request's reads are to be; none: as the client's are.
+pub(crate) fn reads(raw: &HfRequest) -> Result<Option<Reads>, Error> {
+    const OF_CLIENT: u32 = HfFreshness::OfClient as u32;
+    const LINEARIZABLE: u32 = HfFreshness::Linearizable as u32;
+    const BOUNDED: u32 = HfFreshness::Bounded as u32;
+    const LOCAL: u32 = HfFreshness::Local as u32;
+    match (raw.freshness, raw.max_staleness_ms) {
+        (OF_CLIENT, _) => Ok(None),
+        (LINEARIZABLE, _) => Ok(Some(Reads::Linearizable)),
+        (BOUNDED, ms @ 1..) => Ok(Some(Reads::Bounded(Duration::from_millis(ms.into())))),
+        (LOCAL, _) => Ok(Some(Reads::Local)),
+        (number, ms) => Err(Error::new(
+            Code::InvalidArgument,
+            format!("there are no reads of freshness {number} that are at most {ms} ms old"),
+        )),
+    }
+}
+
 /// The operation that a number names.
 pub(crate) fn op(number: u32) -> Result<HfOp, Error> {
     const OPS: [HfOp; 18] = [
@@ -168,5 +189,25 @@ mod tests {
         }
         assert!(op(0).is_err());
         assert!(op(19).is_err());
+    }
+
+    #[test]
+    fn reads_that_may_be_old_say_how_old_and_what_says_nothing_is_the_clients() {
+        let of = |freshness: HfFreshness, ms| {
+            // SAFETY: a request of zeroes is a valid one.
+            let mut raw: HfRequest = unsafe { std::mem::zeroed() };
+            (raw.freshness, raw.max_staleness_ms) = (freshness as u32, ms);
+            reads(&raw).map_err(|error| error.code)
+        };
+        assert_eq!(of(HfFreshness::OfClient, 0), Ok(None));
+        assert_eq!(of(HfFreshness::Linearizable, 0), Ok(Some(Reads::Linearizable)));
+        let second = Reads::Bounded(Duration::from_secs(1));
+        assert_eq!(of(HfFreshness::Bounded, 1_000), Ok(Some(second)));
+        assert_eq!(of(HfFreshness::Bounded, 0), Err(Code::InvalidArgument));
+        assert_eq!(of(HfFreshness::Local, 0), Ok(Some(Reads::Local)));
+        // SAFETY: a request of zeroes is a valid one.
+        let mut raw: HfRequest = unsafe { std::mem::zeroed() };
+        raw.freshness = 4;
+        assert!(reads(&raw).is_err());
     }
 }

@@ -13,7 +13,7 @@ public sealed class CachePressureTests
     {
         await using var test = new CacheUnderTest(options => options.MaxMemory = "1MiB");
         await using var client = test.Client();
-        Fill(test);
+        await Fill(test);
 
         var stats = client.Stats();
         Assert.True(stats.Evictions > 0);
@@ -32,7 +32,7 @@ public sealed class CachePressureTests
         });
         SetMany(test, marker);
         SetMany(test, "unpinned " + marker);
-        Fill(test);
+        await Fill(test);
 
         Assert.Equal(Many, Survivors(test, marker));
         Assert.NotEqual(Many, Survivors(test, "unpinned " + marker));
@@ -70,7 +70,7 @@ public sealed class CachePressureTests
         });
         SetMany(test, "keep:");
         SetMany(test, "__fc:t:");
-        Fill(test);
+        await Fill(test);
 
         Assert.Equal(Many, Survivors(test, "keep:"));
         Assert.NotEqual(Many, Survivors(test, "__fc:t:"));
@@ -87,12 +87,12 @@ public sealed class CachePressureTests
     private static int Survivors(CacheUnderTest test, string prefix) =>
         Enumerable.Range(0, Many).Count(index => test.Cache.Get(prefix + index) is not null);
 
-    private static void Fill(CacheUnderTest test)
+    private static async Task Fill(CacheUnderTest test)
     {
         var value = new byte[1_000];
-        for (var index = 0; index < 10_000; index++)
+        foreach (var keys in Enumerable.Range(0, 10_000).Chunk(100))
         {
-            test.Cache.Set($"filler:{index}", value, new());
+            await Task.WhenAll(keys.Select(key => test.Cache.SetAsync($"filler:{key}", value, new())));
         }
     }
 }

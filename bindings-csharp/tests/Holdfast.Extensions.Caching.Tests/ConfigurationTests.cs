@@ -16,10 +16,12 @@ public sealed class ConfigurationTests
             "Node": "n1",
             "Clock": "manual",
             "MemoryLimit": "1GiB",
+            "Data": "/var/lib/shop",
             "DefaultClass": "cache",
             "AutoCreateStores": false,
             "ConnectTimeout": "00:00:02",
             "Timeout": "250ms",
+            "ReadConsistency": "bounded:2s",
             "ClientName": "web",
             "EmbeddedSpans": true,
             "Class": "coordination",
@@ -55,10 +57,12 @@ public sealed class ConfigurationTests
         Assert.Equal("n1", options.Node);
         Assert.Equal(HoldfastClock.Manual, options.Clock);
         Assert.Equal("1GiB", options.MemoryLimit);
+        Assert.Equal("/var/lib/shop", options.Data);
         Assert.Equal(HoldfastStoreClass.Cache, options.DefaultClass);
         Assert.False(options.AutoCreateStores);
         Assert.Equal(TimeSpan.FromSeconds(2), options.ConnectTimeout);
         Assert.Equal(TimeSpan.FromMilliseconds(250), options.Timeout);
+        Assert.Equal(ReadConsistency.Bounded(TimeSpan.FromSeconds(2)), options.ReadConsistency);
         Assert.Equal("web", options.ClientName);
         Assert.True(options.EmbeddedSpans);
         Assert.Equal(HoldfastStoreClass.Coordination, options.Class);

@@ -31,7 +31,8 @@ public sealed class TelemetryTests
         await test.Cache.GetAsync("secret key");
         test.Cache.Remove("secret key");
 
-        var calls = measured.Where(static call => Equals(call.Tags.GetValueOrDefault("db.namespace"), "cache")).ToArray();
+        await using var client = test.Client();
+        var calls = measured.Where(call => Equals(call.Tags.GetValueOrDefault("db.namespace"), client.StoreName)).ToArray();
         Assert.Equal(4, calls.Length);
         Assert.All(calls, static call =>
         {

@@ -59,6 +59,7 @@ pub(crate) fn numbers(header: &str) -> Result<String, Box<dyn Error>> {
         ("HfOp_", "Op"),
         ("HfEchoMode_", "EchoMode"),
         ("HfStatus_", "Status"),
+        ("HfFreshness_", "Freshness"),
     ] {
         // `  HfOp_OpenStore = 1,`
         let members: Vec<(String, String)> = header

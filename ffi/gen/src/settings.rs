@@ -84,6 +84,7 @@ fn accepts(kind: Kind) -> String {
             "`127.0.0.1:7861`, `[::1]:7861`, port 0 for any{}",
             if or_off { ", or `off`" } else { "" }
         ),
+        Kind::Freshness => "`linearizable`, `bounded:500ms` or `local`".to_owned(),
         Kind::Addresses => "addresses `host:port` with commas between them".to_owned(),
         Kind::Number { least, most } => format!("{least} to {most}"),
     }

@@ -10,6 +10,7 @@
 
 mod beginning;
 mod calls;
+mod clock;
 mod controller;
 mod duties;
 mod finding;

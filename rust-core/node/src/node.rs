@@ -86,6 +86,11 @@ impl Node {
         &self.inner.name
     }
 
+    #[cfg(feature = "cluster")]
+    pub(crate) fn clock(&self) -> &Arc<dyn ClusterClock> {
+        &self.inner.clock
+    }
+
     /// Seed of the in-memory tables.
     #[cfg(feature = "cluster")]
     pub(crate) fn seed(&self) -> u64 {

@@ -11,6 +11,7 @@ internal sealed class Connection
 {
     private readonly Lock _guard = new();
     private readonly ILogger? _logger;
+    private readonly TaskCompletionSource _closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private NativeClient? _native;
     private bool _isDisposed;
 
@@ -36,6 +37,9 @@ internal sealed class Connection
 
     internal bool IsDisposed => Volatile.Read(ref _isDisposed);
 
+    /// <summary>Done when it is disposed, for calls that wait for something else than a reply.</summary>
+    internal Task Closing => _closing.Task;
+
     /// <summary>Closes the native client; what is pending fails, and the task ends when nothing follows.</summary>
     internal Task Close()
     {
@@ -48,6 +52,7 @@ internal sealed class Connection
             native = _native;
         }
 
+        _closing.TrySetResult();
         States.Close();
         if (native is null)
         {

@@ -54,13 +54,16 @@ internal sealed class Flight<T>
     internal static int WaitersOf(FlightKey key) =>
         InTheAir.TryGetValue(key, out Flight<T>? flight) ? Volatile.Read(ref flight._waiters) : 0;
 
-    internal async Task<T> WaitAsync(CancellationToken cancellationToken)
+    /// <summary>Waits for the value, as long as the waiting client is not disposed, whoever makes it.</summary>
+    internal async Task<T> WaitAsync(Connection waiting, CancellationToken cancellationToken)
     {
         try
         {
-            return await _landed.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Task.WhenAny(_landed.Task, waiting.Closing).WaitAsync(cancellationToken).ConfigureAwait(false);
+            ObjectDisposedException.ThrowIf(waiting.IsDisposed, typeof(HoldfastClient));
+            return await _landed.Task.ConfigureAwait(false);
         }
-        catch (OperationCanceledException error) when (cancellationToken.IsCancellationRequested && !_landed.Task.IsCompleted)
+        catch (OperationCanceledException error) when (cancellationToken.IsCancellationRequested && !_landed.Task.IsCanceled)
         {
             throw new HoldfastCanceledException(error.Message, HoldfastOutcome.Unknown, cancellationToken);
         }

@@ -104,7 +104,7 @@ public partial class HoldfastClient
                 FlightKeyOf<T>(key), _connection!, token => MakeAsync(key, state, factory, options, typeInfo, token));
             try
             {
-                return await flight.WaitAsync(cancellationToken).ConfigureAwait(false);
+                return await flight.WaitAsync(_connection!, cancellationToken).ConfigureAwait(false);
             }
             catch (ObjectDisposedException) when (flight.Owner != _connection && !_connection!.IsDisposed)
             {

@@ -283,6 +283,11 @@ public partial class HoldfastClient : IDisposable, IAsyncDisposable
         if (options is not null)
         {
             operation.Request.timeout_ms = options.TimeoutMs;
+            if (options.ReadConsistency is { } consistency)
+            {
+                operation.Request.freshness = (uint)consistency.Freshness;
+                operation.Request.max_staleness_ms = consistency.MaxStalenessMs;
+            }
         }
     }
 }

@@ -54,6 +54,23 @@ internal readonly struct SettingText(IConfigurationSection section)
         return TryDuration(out var duration) ? duration : throw Refused(Durations + ", or none");
     }
 
+    /// <summary><c>linearizable</c>, <c>local</c>, or <c>bounded:</c> and a duration.</summary>
+    internal ReadConsistency ReadConsistency()
+    {
+        var text = section.Value?.Trim() ?? "";
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        return text.ToUpperInvariant() switch
+        {
+            "LINEARIZABLE" => Holdfast.ReadConsistency.Linearizable,
+            "LOCAL" => Holdfast.ReadConsistency.Local,
+            ['B', 'O', 'U', 'N', 'D', 'E', 'D', ':', ..]
+                when DurationText.TryRead(text.AsSpan(colon + 1), out var age)
+                && age > TimeSpan.Zero
+                && Milliseconds.Ceiling(age) <= uint.MaxValue => Holdfast.ReadConsistency.Bounded(age),
+            _ => throw Refused("linearizable, local, or bounded with an age, such as bounded:500ms"),
+        };
+    }
+
     private bool TryDuration(out TimeSpan duration)
     {
         var text = section.Value?.Trim() ?? "";

@@ -32,6 +32,7 @@ internal static class SettingsSection
         ["AutoCreateStores"] = static (options, text) => options.AutoCreateStores = text.Switch(),
         ["ConnectTimeout"] = static (options, text) => options.ConnectTimeout = text.Duration(),
         ["Timeout"] = static (options, text) => options.Timeout = text.Duration(),
+        ["ReadConsistency"] = static (options, text) => options.ReadConsistency = text.ReadConsistency(),
         ["ClientName"] = static (options, text) => options.ClientName = text.Text(),
         ["TlsCa"] = static (options, text) => options.TlsCa = text.Text(),
         ["TlsCertificate"] = static (options, text) => options.TlsCertificate = text.Text(),

@@ -1165,6 +1165,8 @@ internal partial struct HfRequest
     /// How long the call may take in ms, 0: the client's `timeout`. A remote client ends it by then,
     /// whatever happens; an embedded call never waits.
     public required uint timeout_ms;
+    public required uint freshness;
+    public required uint max_staleness_ms;
 }
 
 [NativeMarshalling(typeof(MarshallerMeta))]
@@ -1195,6 +1197,8 @@ internal partial struct HfRequest
         internal IntPtr cursor;
         internal uint cursor_length;
         internal uint timeout_ms;
+        internal uint freshness;
+        internal uint max_staleness_ms;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         [Obsolete("This method is intended for use by generated code only.")]
@@ -1223,6 +1227,8 @@ internal partial struct HfRequest
             _managed.cursor = cursor;
             _managed.cursor_length = cursor_length;
             _managed.timeout_ms = timeout_ms;
+            _managed.freshness = freshness;
+            _managed.max_staleness_ms = max_staleness_ms;
             return _managed;
         }
     }
@@ -1254,6 +1260,8 @@ internal partial struct HfRequest
         _unmanaged.cursor = cursor;
         _unmanaged.cursor_length = cursor_length;
         _unmanaged.timeout_ms = timeout_ms;
+        _unmanaged.freshness = freshness;
+        _unmanaged.max_staleness_ms = max_staleness_ms;
         return _unmanaged;
     }
 
@@ -1284,6 +1292,8 @@ internal partial struct HfRequest
         _unmanaged.cursor = cursor;
         _unmanaged.cursor_length = cursor_length;
         _unmanaged.timeout_ms = timeout_ms;
+        _unmanaged.freshness = freshness;
+        _unmanaged.max_staleness_ms = max_staleness_ms;
         return _unmanaged;
     }
 
@@ -1774,6 +1784,14 @@ internal enum Status : uint
     Closed = 5,
     Cursor = 6,
     State = 7,
+}
+
+internal enum Freshness : uint
+{
+    OfClient = 0,
+    Linearizable = 1,
+    Bounded = 2,
+    Local = 3,
 }
 
 [Flags]

@@ -46,6 +46,12 @@ public class HoldfastClientOptions : HoldfastStoreOptions
     /// <summary><c>timeout</c>: how long a call may take that does not say so itself.</summary>
     public TimeSpan? Timeout { get; set; }
 
+    /// <summary>
+    /// <c>read-consistency</c>: how fresh reads are that do not say so themselves (<see cref="RequestOptions.ReadConsistency"/>);
+    /// linearizable when null.
+    /// </summary>
+    public ReadConsistency? ReadConsistency { get; set; }
+
     /// <summary><c>client-name</c>: names the client in logs and on servers.</summary>
     public string? ClientName { get; set; }
 
@@ -87,6 +93,7 @@ public class HoldfastClientOptions : HoldfastStoreOptions
         SettingLines.Add(lines, "auto-create-stores", AutoCreateStores);
         SettingLines.Add(lines, "connect-timeout", ConnectTimeout);
         SettingLines.Add(lines, "timeout", Timeout);
+        SettingLines.Add(lines, "read-consistency", ReadConsistency?.ToString());
         SettingLines.Add(lines, "client-name", ClientName);
         SettingLines.Add(lines, "tls-ca", TlsCa);
         SettingLines.Add(lines, "tls-certificate", TlsCertificate);
@@ -108,6 +115,7 @@ public class HoldfastClientOptions : HoldfastStoreOptions
             AutoCreateStores = AutoCreateStores,
             ConnectTimeout = ConnectTimeout,
             Timeout = Timeout,
+            ReadConsistency = ReadConsistency,
             ClientName = ClientName,
             TlsCa = TlsCa,
             TlsCertificate = TlsCertificate,

@@ -17,7 +17,7 @@ public partial class BindingTests
     [Fact]
     public void the_structs_have_the_size_and_order_of_the_native_ones()
     {
-        Assert.Equal(136, Unsafe.SizeOf<HfRequest.Unmanaged>());
+        Assert.Equal(144, Unsafe.SizeOf<HfRequest.Unmanaged>());
         Assert.Equal(96, Unsafe.SizeOf<HfReply.Unmanaged>());
         Assert.Equal(80, Unsafe.SizeOf<HfItem.Unmanaged>());
         Assert.Equal(64, Unsafe.SizeOf<HfStats.Unmanaged>());

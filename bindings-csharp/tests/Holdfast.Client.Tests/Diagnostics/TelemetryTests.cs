@@ -30,7 +30,7 @@ public class TelemetryTests
         await Assert.ThrowsAsync<HoldfastException>(async () => await client.IncrementAsync("secret key", 1, new IncrementOptions { Maximum = 0 }));
 
         Assert.Equal(["put", "get", "get", "increment"], measured.Select(one => one.Tags["db.operation.name"]));
-        Assert.All(measured, one => Assert.Equal(("holdfast", "tests"), (one.Tags["db.system.name"], one.Tags["db.namespace"])));
+        Assert.All(measured, one => Assert.Equal(("holdfast", client.StoreName), (one.Tags["db.system.name"], one.Tags["db.namespace"])));
         Assert.All(measured, one => Assert.InRange(one.Value, 0, 30));
         Assert.Equal([null, null, "Serialization", "CounterOutOfBounds"], measured.Select(one => one.Tags.GetValueOrDefault("error.type")));
         Assert.DoesNotContain(measured, one => one.Tags.Values.Any(value => value?.ToString()?.Contains("secret", StringComparison.Ordinal) == true));

@@ -21,6 +21,7 @@ public partial class SettingsTableTests
         AutoCreateStores = false,
         ConnectTimeout = TimeSpan.FromSeconds(5),
         Timeout = TimeSpan.FromMicroseconds(1_500),
+        ReadConsistency = ReadConsistency.Bounded(TimeSpan.FromMilliseconds(250)),
         ClientName = "tests",
         TlsCa = "/ca.pem",
         TlsCertificate = "/client.pem",
@@ -63,6 +64,7 @@ public partial class SettingsTableTests
             auto-create-stores=off
             connect-timeout=5000ms
             timeout=1500us
+            read-consistency=bounded:250ms
             client-name=tests
             tls-ca=/ca.pem
             tls-certificate=/client.pem
@@ -88,10 +90,16 @@ public partial class SettingsTableTests
         HoldfastClientOptions options = Everything.Copy();
         options.AutoCreateStores = true;
         options.Node = "settings-table";
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("holdfast-tests-");
+        options.Data = folder.FullName;
         (options.TlsCa, options.TlsCertificate, options.TlsKey, options.TlsServerName, options.Token) = (null, null, null, null, null);
-        await using HoldfastClient client = await HoldfastClient.ConnectAsync("holdfast://embedded/s?node=other&class=coordination", options);
-        Assert.Equal((HoldfastStoreClass.Cache, "settings-table"), (client.StoreClass!.Value, client.NodeName));
-        Assert.Equal(64 << 20, client.Stats().MaxMemory);
+        await using (HoldfastClient client = await HoldfastClient.ConnectAsync("holdfast://embedded/s?node=other&class=coordination", options))
+        {
+            Assert.Equal((HoldfastStoreClass.Cache, "settings-table"), (client.StoreClass!.Value, client.NodeName));
+            Assert.Equal(64 << 20, client.Stats().MaxMemory);
+        }
+
+        folder.Delete(recursive: true);
     }
 
     [Fact]

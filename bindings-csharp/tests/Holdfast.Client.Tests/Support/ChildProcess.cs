@@ -14,17 +14,22 @@ public static class ChildProcess
                 ExitWithRequestsInFlight();
                 return 0;
             case "connect":
-                return Connect();
+                return Open("holdfast://embedded/child");
+            case "open-data":
+                return Open($"holdfast://embedded/child?data={Uri.EscapeDataString(arguments[1])}");
+            case "write-and-die":
+                WriteAndDie(arguments[1]);
+                return 0;
             default:
                 Console.Error.WriteLine("This is a test assembly; run it with `dotnet test`.");
                 return 64;
         }
     }
 
-    internal static async Task<(int ExitCode, string Output)> RunAsync(string folder, string scenario)
+    internal static async Task<(int ExitCode, string Output)> RunAsync(string folder, params string[] scenario)
     {
         string assembly = Path.Combine(folder, Path.GetFileName(typeof(ChildProcess).Assembly.Location));
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [assembly, scenario])
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [assembly, .. scenario])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -47,11 +52,24 @@ public static class ChildProcess
         GC.KeepAlive(echo);
     }
 
-    private static int Connect()
+    /// <summary>Its end is none that a program could clean up at.</summary>
+    private static void WriteAndDie(string folder)
+    {
+        HoldfastClient client = HoldfastClient.Create(new HoldfastClientOptions { ConnectionString = "holdfast://embedded/tests", Data = folder });
+        for (int index = 0; index < 100; index++)
+        {
+            client.Put($"k{index}", index);
+            Console.WriteLine($"acknowledged {index}");
+        }
+
+        Process.GetCurrentProcess().Kill();
+    }
+
+    private static int Open(string connectionString)
     {
         try
         {
-            using HoldfastClient client = HoldfastClient.ConnectAsync("holdfast://embedded/child").GetAwaiter().GetResult();
+            using HoldfastClient client = HoldfastClient.ConnectAsync(connectionString).GetAwaiter().GetResult();
             Console.WriteLine(client.StoreName);
             return 0;
         }

@@ -20,36 +20,6 @@ public class ExpiryTests
     }
 
     [Fact]
-    public async Task a_sliding_entry_read_before_its_deadline_lives_another_window_but_never_past_its_cap()
-    {
-        await using HoldfastClient client = await TestNode.ConnectAsync();
-        client.Put("k", 1, new PutOptions { SlidingTtl = Second, Ttl = 3 * Second });
-        for (int round = 0; round < 3; round++)
-        {
-            client.AdvanceClock(Second - Tick);
-            Assert.Equal(1, client.Get<int>("k"));
-        }
-
-        client.AdvanceClock(3 * Tick);
-        Assert.Null(client.Get<int?>("k"));
-    }
-
-    [Fact]
-    public async Task touch_slides_and_exists_does_not()
-    {
-        await using HoldfastClient client = await TestNode.ConnectAsync();
-        client.Put("touched", 1, new PutOptions { SlidingTtl = Second });
-        client.Put("asked", 1, new PutOptions { SlidingTtl = Second });
-        client.AdvanceClock(Second - Tick);
-        Assert.True(client.Touch("touched"));
-        Assert.True(client.Exists("asked"));
-        client.AdvanceClock(Tick);
-        Assert.True(client.Exists("touched"));
-        Assert.False(client.Exists("asked"));
-        Assert.False(await client.TouchAsync("asked"));
-    }
-
-    [Fact]
     public async Task expire_and_persist_change_the_deadline_and_not_the_value()
     {
         await using HoldfastClient client = await TestNode.ConnectAsync();
@@ -171,14 +141,5 @@ public class ExpiryTests
         Assert.True(client.Exists("k"));
         client.AdvanceClock(Tick);
         Assert.False(client.Exists("k"));
-    }
-
-    [Fact]
-    public async Task a_system_clock_cannot_be_advanced()
-    {
-        await using HoldfastClient client = await TestNode.ConnectToSystemClockAsync();
-        HoldfastException error = Assert.Throws<HoldfastException>(() => client.AdvanceClock(Second));
-        Assert.Equal(HoldfastErrorCode.ClockNotManual, error.Code);
-        Assert.Throws<ArgumentOutOfRangeException>(() => client.AdvanceClock(-Second));
     }
 }

@@ -151,6 +151,29 @@ public class GetOrCreateTests
     }
 
     [Fact]
+    public async Task a_client_disposed_over_another_clients_factory_waits_no_longer()
+    {
+        string connectionString = TestNode.ConnectionString();
+        HoldfastClient waiting = await HoldfastClient.ConnectAsync(connectionString);
+        await using HoldfastClient making = await HoldfastClient.ConnectAsync(connectionString);
+        var begun = new TaskCompletionSource();
+        var release = new TaskCompletionSource<string>();
+        Task<string> made = making.GetOrCreateAsync("k", _ =>
+        {
+            begun.SetResult();
+            return new ValueTask<string>(release.Task);
+        }).AsTask();
+        await begun.Task;
+        Task<string> waits = waiting.GetOrCreateAsync("k", _ => ValueTask.FromResult("its own")).AsTask();
+        await Eventually.IsTrueAsync(
+            () => Flight<string>.WaitersOf(making.FlightKeyOf<string>("k")) == 2, "both wait for the value");
+        await waiting.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waits);
+        release.SetResult("made");
+        Assert.Equal("made", await made);
+    }
+
+    [Fact]
     public async Task a_client_disposed_over_its_factory_does_not_fail_the_other_clients_callers()
     {
         string connectionString = TestNode.ConnectionString();

@@ -78,6 +78,7 @@ fn value_name(kind: Kind) -> String {
         Kind::Path => "FILE".to_owned(),
         Kind::Secret => "SECRET".to_owned(),
         Kind::Address { or_off: false } => "HOST:PORT".to_owned(),
+        Kind::Freshness => "FRESHNESS".to_owned(),
         Kind::Addresses => "HOST:PORT,...".to_owned(),
         Kind::Address { or_off: true } => "HOST:PORT|off".to_owned(),
         Kind::Number { .. } => "N".to_owned(),

@@ -142,7 +142,7 @@ impl AsyncClient {
             states: broadcast::channel(STATES).0,
             closed: watch::channel(false).0,
         });
-        let connect_timeout = options.connect_timeout;
+        let (connect_timeout, reads) = (options.connect_timeout, client.reads);
         let sink: Arc<dyn Sink> = Arc::clone(&waiters) as _;
         let client = RemoteClient::open(options, client, sink, Arc::new(NoLog))?;
         let store = client.open_store(store, given)?;
@@ -154,7 +154,7 @@ impl AsyncClient {
                 connect_timeout,
             }),
             store,
-            reads: Reads::default(),
+            reads,
         })
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use holdfast_proto::{Code, Error};
 use holdfast_state::StoreClass;
 
+use super::reads::Reads;
 use crate::connection_string::Endpoint;
 use crate::settings::ClientSettings;
 
@@ -91,6 +92,8 @@ pub struct ClientOptions {
     pub auto_create_stores: bool,
     /// Class of a store that is made without anyone saying one.
     pub default_class: StoreClass,
+    /// How fresh reads are that do not say so themselves.
+    pub reads: Reads,
 }
 
 impl Default for ClientOptions {
@@ -105,6 +108,7 @@ impl From<&ClientSettings> for ClientOptions {
             timeout: settings.timeout_or_default(),
             auto_create_stores: settings.auto_create_stores_or_default(),
             default_class: settings.default_class_or_default(),
+            reads: settings.reads_or_default(),
         }
     }
 }

@@ -17,9 +17,10 @@ pub enum Reads {
 }
 
 impl Reads {
-    pub(super) fn apply(self, header: &mut RequestHeader) {
+    /// Has a request ask for it.
+    pub fn apply(self, header: &mut RequestHeader) {
         let (consistency, staleness) = match self {
-            Reads::Linearizable => return,
+            Reads::Linearizable => (ReadConsistency::Linearizable, Duration::ZERO),
             Reads::Bounded(most) => (ReadConsistency::Bounded, most),
             Reads::Local => (ReadConsistency::Local, Duration::ZERO),
         };

@@ -9,6 +9,7 @@ use super::given;
 use super::secret::Secret;
 use super::table::{DefaultValue, Setting};
 use super::value::{self, Words};
+use crate::remote::Reads;
 
 /// The client's settings that were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct ClientSettings {
     pub connect_timeout: Option<Duration>,
     /// How long a call may take that does not say so itself.
     pub timeout: Option<Duration>,
+    /// How fresh reads are that do not say so themselves.
+    pub read_consistency: Option<Reads>,
     /// Names the client in logs and on servers.
     pub client_name: Option<String>,
     /// Class of a store that is made without anyone saying one.
@@ -54,6 +57,12 @@ impl ClientSettings {
             .unwrap_or_else(|| default_of("timeout", value::duration))
     }
 
+    /// `read-consistency` or the table's default.
+    pub fn reads_or_default(&self) -> Reads {
+        self.read_consistency
+            .unwrap_or_else(|| default_of("read-consistency", value::reads))
+    }
+
     /// `default-class` or the table's default.
     pub fn default_class_or_default(&self) -> StoreClass {
         self.default_class
@@ -65,6 +74,7 @@ impl ClientSettings {
             "auto-create-stores" => self.auto_create_stores = Some(value::switch(setting, text)?),
             "connect-timeout" => self.connect_timeout = Some(value::duration(setting, text)?),
             "timeout" => self.timeout = Some(value::duration(setting, text)?),
+            "read-consistency" => self.read_consistency = Some(value::reads(setting, text)?),
             "client-name" => self.client_name = Some(value::text(setting, text)?),
             "default-class" => self.default_class = Some(value::word(setting, text)?),
             "tls-ca" => self.tls_ca = Some(value::text(setting, text)?),
@@ -82,6 +92,7 @@ impl ClientSettings {
             auto_create_stores,
             connect_timeout,
             timeout,
+            read_consistency,
             client_name,
             default_class,
             tls_ca,
@@ -100,6 +111,9 @@ impl ClientSettings {
                 value::duration_text(*limit)
             }),
             given("timeout", timeout, |limit| value::duration_text(*limit)),
+            given("read-consistency", read_consistency, |reads| {
+                value::reads_text(*reads)
+            }),
             given("client-name", client_name, String::clone),
             given("tls-ca", tls_ca, String::clone),
             given("tls-certificate", tls_certificate, String::clone),

@@ -147,6 +147,13 @@ pub const TABLE: &[Setting] = &[
         "How long a call may take that does not say so itself.",
     ),
     row(
+        "read-consistency",
+        Scope::Client,
+        Kind::Freshness,
+        DefaultValue::Value("linearizable"),
+        "How fresh reads are that do not say so themselves: linearizable, at most so old, or whatever a replica has.",
+    ),
+    row(
         "client-name",
         Scope::Client,
         Kind::Text,

@@ -55,6 +55,8 @@ pub enum Kind {
         /// Whether `off` is accepted too.
         or_off: bool,
     },
+    /// `linearizable`, `bounded:500ms` or `local`.
+    Freshness,
     /// One or more addresses, none of port 0, with commas between them.
     Addresses,
     /// A whole number.

@@ -5,6 +5,7 @@ use holdfast_state::{Eviction, StateError, StoreClass, StoreSettings, StoreSetti
 use super::table::{DefaultValue, Kind, LEAST_MEMORY, TABLE};
 use super::value::Words;
 use super::*;
+use crate::remote::Reads;
 
 const GIB: u64 = 1 << 30;
 
@@ -19,6 +20,7 @@ fn sample(setting: &Setting) -> &'static str {
         Kind::Path => "/etc/holdfast/größe.pem",
         Kind::Secret => "hunter2",
         Kind::Address { .. } => "[::1]:0",
+        Kind::Freshness => "bounded:90s",
         Kind::Addresses => "host1:7861,host2:7861",
         Kind::Number { .. } => "7",
     }
@@ -133,6 +135,7 @@ fn every_default_is_a_value_that_its_setting_accepts() {
     assert!(client.auto_create_stores_or_default());
     assert_eq!(client.connect_timeout_or_default(), Duration::from_secs(10));
     assert_eq!(client.timeout_or_default(), Duration::from_secs(5));
+    assert_eq!(client.reads_or_default(), Reads::Linearizable);
     assert_eq!(client.default_class_or_default(), StoreClass::Coordination);
     assert_eq!(NodeSettings::default().clock_or_default(), Clock::System);
 }
@@ -199,6 +202,18 @@ fn values_are_read_in_every_form_that_people_write() {
     for text in ["s3-fifo", "S3Fifo"] {
         assert_eq!(of("eviction", text).store.given.eviction, Some(Eviction::S3Fifo));
     }
+    for (text, reads) in [
+        ("linearizable", Reads::Linearizable),
+        ("Local", Reads::Local),
+        ("bounded:250ms", Reads::Bounded(Duration::from_millis(250))),
+        ("bounded:1s 500us", Reads::Bounded(Duration::from_millis(1_001))),
+    ] {
+        assert_eq!(
+            of("read-consistency", text).client.read_consistency,
+            Some(reads),
+            "{text}"
+        );
+    }
     for (text, on) in [("on", true), ("True", true), ("off", false), ("False", false)] {
         assert_eq!(of("hash-tags", text).store.given.hash_tags, Some(on));
     }
@@ -236,6 +251,11 @@ fn a_value_that_is_not_accepted_is_named_with_its_setting_and_what_is_accepted()
         ("client-name", "", "1 to 128 characters"),
         ("client-name", "a\nb", "control character"),
         ("default-class", "loud", "coordination or cache"),
+        ("read-consistency", "stale", "bounded:500ms"),
+        ("read-consistency", "bounded", "bounded:500ms"),
+        ("read-consistency", "bounded:0s", "bounded:500ms"),
+        ("read-consistency", "bounded:50days", "bounded:500ms"),
+        ("read-consistency", "local:5s", "bounded:500ms"),
     ] {
         let message = refusal(name, text);
         let shown = crate::limits::escape_key(text.as_bytes());

@@ -8,6 +8,7 @@ use holdfast_proto::{Code, Error, bytes_text};
 
 use super::table::{Kind, Setting, pascal_case};
 use crate::limits::escape_key;
+use crate::remote::Reads;
 
 /// An enumeration whose words are those of a row of the table, in its order.
 pub(super) trait Words: Copy + PartialEq + 'static {
@@ -51,6 +52,39 @@ pub(super) fn duration_or_none(setting: &Setting, text: &str) -> Result<Option<D
 
 pub(super) fn duration(setting: &Setting, text: &str) -> Result<Duration, Error> {
     duration_or_none(setting, text)?.ok_or_else(|| refused(setting, text))
+}
+
+/// What comes before the age of reads that may be old.
+const BOUNDED: &str = "bounded";
+/// Longest age that fits a request.
+const MOST_STALENESS_MS: u128 = u32::MAX as u128;
+
+/// `bounded` without an age means nothing: every replica would answer.
+pub(super) fn reads(setting: &Setting, text: &str) -> Result<Reads, Error> {
+    if setting.kind != Kind::Freshness {
+        mistyped(setting)
+    }
+    if is_word("linearizable", text) {
+        return Ok(Reads::Linearizable);
+    }
+    if is_word("local", text) {
+        return Ok(Reads::Local);
+    }
+    text.split_once(':')
+        .filter(|(word, _)| is_word(BOUNDED, word))
+        .and_then(|(_, age)| humantime::parse_duration(age).ok())
+        .map(|age| age.as_nanos().div_ceil(1_000_000))
+        .filter(|ms| (1..=MOST_STALENESS_MS).contains(ms))
+        .map(|ms| Reads::Bounded(Duration::from_millis(ms as u64)))
+        .ok_or_else(|| refused(setting, text))
+}
+
+pub(super) fn reads_text(reads: Reads) -> String {
+    match reads {
+        Reads::Linearizable => "linearizable".to_owned(),
+        Reads::Bounded(age) => format!("{BOUNDED}:{}", duration_text(age)),
+        Reads::Local => "local".to_owned(),
+    }
 }
 
 pub(super) fn word<T: Words>(setting: &Setting, text: &str) -> Result<T, Error> {
@@ -168,6 +202,7 @@ pub(super) fn check(setting: &Setting, given: &str) -> Result<(), Error> {
         Kind::Name | Kind::Text | Kind::Path | Kind::Secret => text(setting, given).map(drop),
         Kind::Address { .. } => address(setting, given).map(drop),
         Kind::Addresses => addresses(setting, given).map(drop),
+        Kind::Freshness => reads(setting, given).map(drop),
         Kind::Number { .. } => number(setting, given).map(drop),
     }
 }
@@ -209,6 +244,7 @@ fn refused(setting: &Setting, text: &str) -> Error {
             let off = if or_off { ", or off" } else { "" };
             format!("an address such as 127.0.0.1:7861, [::1]:7861 or localhost:0{off}")
         }
+        Kind::Freshness => "linearizable, local, or bounded with an age, such as bounded:500ms".to_owned(),
         Kind::Addresses => "addresses such as host1:7861,host2:7861,host3:7861".to_owned(),
         Kind::Number { least, most } => format!("a whole number from {least} to {most}"),
     };

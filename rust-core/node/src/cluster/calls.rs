@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_replication::raft::ClusterId;
+use holdfast_state::Timestamp;
 use prost::Message;
 
 use super::forming::{Ballot, Description, Founder, Preparation, Refusal, Standing};
@@ -20,6 +21,8 @@ pub(crate) enum Call {
     Decide(Bytes),
     /// Has this replica of yours, of this group, ever had members?
     HasBegun(u16, u64),
+    /// Move your manual clock on by so many milliseconds.
+    AdvanceClock(u64),
 }
 
 /// Its answer.
@@ -35,6 +38,8 @@ pub(crate) enum Answer {
     Decided(Result<(), String>),
     /// To `HasBegun`.
     Begun(bool),
+    /// To `AdvanceClock`: its new reading, or why it does not move.
+    Advanced(Result<Timestamp, String>),
     /// Somebody else can answer: the meta group's leader, if it is known.
     Elsewhere(Option<String>),
 }
@@ -107,7 +112,7 @@ struct ReplicaMessage {
 
 #[derive(Clone, PartialEq, Message)]
 struct CallMessage {
-    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 20")]
     kind: Option<CallKind>,
 }
 
@@ -123,6 +128,8 @@ enum CallKind {
     Decide(Bytes),
     #[prost(message, tag = "5")]
     HasBegun(ReplicaMessage),
+    #[prost(uint64, tag = "20")]
+    AdvanceClock(u64),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -143,7 +150,7 @@ struct JoinedMessage {
 
 #[derive(Clone, PartialEq, Message)]
 struct AnswerMessage {
-    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 20, 21")]
     kind: Option<AnswerKind>,
 }
 
@@ -165,6 +172,10 @@ enum AnswerKind {
     Elsewhere(String),
     #[prost(bool, tag = "8")]
     Begun(bool),
+    #[prost(sint64, tag = "20")]
+    Advanced(i64),
+    #[prost(string, tag = "21")]
+    NotAdvanced(String),
 }
 
 fn bytes_of(id: u128) -> Bytes {
@@ -296,6 +307,7 @@ impl Call {
                 group: (*group).into(),
                 replica: *replica,
             }),
+            Call::AdvanceClock(by_ms) => CallKind::AdvanceClock(*by_ms),
         };
         CallMessage { kind: Some(kind) }.encode_to_vec().into()
     }
@@ -311,6 +323,7 @@ impl Call {
                 let group = u16::try_from(group).map_err(|_| Unreadable("there is no such group"))?;
                 Call::HasBegun(group, replica)
             }
+            CallKind::AdvanceClock(by_ms) => Call::AdvanceClock(by_ms),
         })
     }
 }
@@ -336,6 +349,8 @@ impl Answer {
             Answer::Decided(Err(reason)) => AnswerKind::Undecided(reason.clone()),
             Answer::Elsewhere(leader) => AnswerKind::Elsewhere(leader.clone().unwrap_or_default()),
             Answer::Begun(begun) => AnswerKind::Begun(*begun),
+            Answer::Advanced(Ok(now)) => AnswerKind::Advanced(now.0),
+            Answer::Advanced(Err(reason)) => AnswerKind::NotAdvanced(reason.clone()),
         };
         AnswerMessage { kind: Some(kind) }.encode_to_vec().into()
     }
@@ -355,6 +370,8 @@ impl Answer {
             AnswerKind::Decided(_) => Answer::Decided(Ok(())),
             AnswerKind::Undecided(reason) => Answer::Decided(Err(reason)),
             AnswerKind::Begun(begun) => Answer::Begun(begun),
+            AnswerKind::Advanced(now) => Answer::Advanced(Ok(Timestamp(now))),
+            AnswerKind::NotAdvanced(reason) => Answer::Advanced(Err(reason)),
             AnswerKind::Elsewhere(leader) => Answer::Elsewhere((!leader.is_empty()).then_some(leader)),
         })
     }

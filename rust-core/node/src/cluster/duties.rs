@@ -172,6 +172,15 @@ async fn introduce(node: &ClusterNode, group: &RaftGroup<DataMachine>) -> bool {
     }
 }
 
+/// Logs the leader's present moment, and removes what is due then.
+pub(super) async fn log_time(group: &RaftGroup<DataMachine>) {
+    if let Ok(proposed) = group.propose_all(Vec::new())
+        && proposed.await.is_ok()
+    {
+        expire(group).await;
+    }
+}
+
 /// Logs what reads have kept alive and removes what is due, in bounded steps.
 async fn expire(group: &RaftGroup<DataMachine>) {
     loop {

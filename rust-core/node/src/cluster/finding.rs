@@ -100,6 +100,7 @@ impl ClusterNode {
             }
             Call::Join(founder) => self.take_in(founder).await,
             Call::Decide(command) => self.decide_here(command).await,
+            Call::AdvanceClock(by_ms) => Answer::Advanced(self.advance_clock(by_ms).await),
             Call::HasBegun(group, replica) => self.has_begun(GroupId(group), ReplicaId(replica)).await,
         }
     }

@@ -18,11 +18,13 @@ use holdfast_state::{
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::calls::{Answer, Call};
+use super::clock::time_source;
 use super::forming::{Forming, Founder, Preparation, Standing};
 use super::group::GroupNode;
 use super::names::Incarnation;
 use super::options::ClusterOptions;
 use super::stores::ClusterStore;
+use crate::clock::ClusterClock;
 use crate::identity::random;
 use crate::log::{Level, LogSink};
 
@@ -43,6 +45,7 @@ pub struct ClusterNode {
     pub(crate) seed: u64,
     /// When its groups look at their timers.
     pub(crate) ticks: Ticks,
+    pub(crate) clock: Arc<dyn ClusterClock>,
     /// Carries the groups' messages; of this node's cluster only.
     pub(crate) peers: Peers,
     /// Asks others what is outside of the groups; belongs to no cluster.
@@ -62,7 +65,13 @@ pub struct ClusterNode {
 }
 
 impl ClusterNode {
-    pub(crate) fn new(name: String, seed: u64, options: ClusterOptions, log: Arc<dyn LogSink>) -> Arc<Self> {
+    pub(crate) fn new(
+        name: String,
+        seed: u64,
+        clock: Arc<dyn ClusterClock>,
+        options: ClusterOptions,
+        log: Arc<dyn LogSink>,
+    ) -> Arc<Self> {
         let peer_options = PeerOptions {
             secret: options.secret.clone(),
             ..PeerOptions::default()
@@ -76,6 +85,7 @@ impl ClusterNode {
             name,
             seed,
             ticks: Ticks::new(options.timing, incarnation.0),
+            clock,
             peers: Peers::over_network(peer_options.clone()),
             asking: Peers::over_network(peer_options),
             place: Mutex::new(place),
@@ -115,6 +125,17 @@ impl ClusterNode {
 
     pub(crate) fn groups(&self) -> Arc<BTreeMap<GroupId, Arc<GroupNode>>> {
         self.groups.load_full()
+    }
+
+    /// How many groups this node leads, the meta group among them.
+    pub(crate) fn groups_led(&self) -> u32 {
+        let led = |leads: bool| u32::from(leads);
+        let meta = self.meta().map_or(0, |meta| led(meta.leads()));
+        let groups = self.groups();
+        meta + groups
+            .values()
+            .map(|group| led(group.raft().leads()))
+            .sum::<u32>()
     }
 
     pub(crate) fn set_groups(&self, groups: BTreeMap<GroupId, Arc<GroupNode>>) {
@@ -221,6 +242,7 @@ impl ClusterNode {
         let mut options = GroupOptions::new(GroupId::META, replica, machine, self.peers.clone());
         options.timing = self.options.timing;
         options.ticks = Some(self.ticks);
+        options.time = time_source(&self.clock);
         let meta = RaftGroup::start(options)
             .await
             .map_err(|error| error.to_string())?;

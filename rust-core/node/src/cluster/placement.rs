@@ -7,6 +7,7 @@ use std::time::Duration;
 use holdfast_replication::raft::{DataMachine, GroupOptions, RaftGroup, ReplicaAddress};
 use holdfast_state::{Cluster, GroupId, MachineConfig, NodeId, ReplicaId};
 
+use super::clock::time_source;
 use super::duties;
 use super::group::{GroupNode, TOUCH_INTERVAL_MS};
 use super::member::ClusterNode;
@@ -106,6 +107,7 @@ async fn start(node: &Arc<ClusterNode>, wanted: &Wanted) -> Result<Arc<GroupNode
     let mut options = GroupOptions::new(wanted.group, wanted.replica, machine, node.peers.clone());
     options.timing = node.options.timing;
     options.ticks = Some(node.ticks);
+    options.time = time_source(&node.clock);
     let raft = RaftGroup::start(options)
         .await
         .map_err(|error| error.to_string())?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use holdfast_proto::limits::check_clock_step;
 use holdfast_proto::session::{
     FrameKind, Operation, ReplyHeader, RequestHeader, StoreClass, StoreDefinition, StoreDescription,
 };
@@ -37,6 +38,7 @@ pub(super) fn node(node: &Node, options: &ServerOptions) -> Option<Arc<ClusterNo
     Some(ClusterNode::new(
         node.name().to_owned(),
         seed,
+        Arc::clone(node.clock()),
         cluster,
         Arc::clone(&options.log),
     ))
@@ -174,9 +176,7 @@ async fn run(
             None => Err(Away::Elsewhere(None)),
         },
         (Operation::OpenStore, _) => Ok(open(caller, cluster, &header, &payload).await?.into()),
-        (Operation::AdvanceClock, _) => {
-            Err(Failure::new(Code::ClockNotManual, "the clock of a cluster moves by itself").into())
-        }
+        (Operation::AdvanceClock, _) => Ok(advance_clock(caller, cluster, &header).await?.into()),
         (_, Some(store)) => {
             let asked = Asked {
                 operation,
@@ -189,6 +189,21 @@ async fn run(
         }
         (_, None) => Err(Failure::new(Code::InvalidArgument, "this operation needs a store").into()),
     }
+}
+
+async fn advance_clock(
+    caller: &Caller,
+    cluster: &ClusterNode,
+    header: &RequestHeader,
+) -> Result<ReplyHeader, Error> {
+    let (identity, operation) = (&caller.identity, Operation::AdvanceClock);
+    let permissions = caller.shared.options().permissions;
+    permissions.check(identity, &identity.tenant, "", operation)?;
+    let now = cluster.advance_clocks(check_clock_step(header.delta)?).await?;
+    Ok(ReplyHeader {
+        number: now.0,
+        ..ReplyHeader::default()
+    })
 }
 
 #[cold]

@@ -35,6 +35,8 @@ struct Scrape {
     memory_limit: u64,
     started_unix_ms: i64,
     node: String,
+    /// Of a node that belongs to a cluster.
+    groups_led: Option<u32>,
     stores: Vec<StoreRow>,
 }
 
@@ -74,6 +76,7 @@ impl Scrape {
             memory_limit: node.memory_limit(),
             started_unix_ms: shared.started_unix_ms(),
             node: node.name().to_owned(),
+            groups_led: groups_led(shared),
             stores: node.stores().iter().map(StoreRow::of).collect(),
         }
     }
@@ -136,6 +139,16 @@ impl Scrape {
             "Sessions that are known, connected or not.",
             None,
             f64::from(self.sessions),
+        )?;
+        let Some(led) = self.groups_led else {
+            return Ok(());
+        };
+        gauge(
+            encoder,
+            "groups_led",
+            "Groups of the cluster that this node leads.",
+            None,
+            f64::from(led),
         )
     }
 
@@ -279,6 +292,16 @@ impl fmt::Debug for Scrape {
             .field("node", &self.node)
             .finish_non_exhaustive()
     }
+}
+
+#[cfg(feature = "cluster")]
+fn groups_led(shared: &Shared) -> Option<u32> {
+    shared.cluster().map(|cluster| cluster.groups_led())
+}
+
+#[cfg(not(feature = "cluster"))]
+fn groups_led(_: &Shared) -> Option<u32> {
+    None
 }
 
 fn gauge(

@@ -167,6 +167,44 @@ fn entries_with_a_time_to_live_go_by_the_log() {
 }
 
 #[test]
+fn clocks_that_are_moved_by_hand_move_together_and_what_they_show_outlives_its_leader() {
+    const HOUR: i64 = 3_600_000;
+    let mut nodes = Nodes::formed_with_manual_clocks(3);
+    let stores = [StoreClass::Coordination, StoreClass::Cache].map(|class| nodes.open("s", class));
+    for store in stores {
+        let mut put = request(Operation::Put, store.id);
+        put.ttl_ms = HOUR.unsigned_abs();
+        nodes
+            .follow(store, b"key", |peer| peer.call(put.clone(), b"key", b"value"), 3)
+            .ok();
+    }
+    nodes.advance(1, HOUR - 1);
+    for store in stores {
+        assert_eq!(nodes.get(store, b"key").as_deref(), Some(&b"value"[..]));
+    }
+    let leader = nodes.leader_of_key(stores[0], b"key");
+    nodes.kill(leader);
+    nodes.start(leader);
+    nodes.wait_until_ready();
+    for store in stores {
+        assert_eq!(nodes.get(store, b"key").as_deref(), Some(&b"value"[..]));
+    }
+    nodes.advance(leader, 1);
+    for store in stores {
+        assert_eq!(nodes.get(store, b"key"), None);
+    }
+}
+
+#[test]
+fn a_clock_that_moves_by_itself_is_not_moved() {
+    let nodes = Nodes::formed(3);
+    let mut advance = request(Operation::AdvanceClock, 0);
+    advance.delta = 1;
+    let reply = nodes.connect(0, 1).call(advance, &[], &[]);
+    assert_eq!(reply.header.code, Code::ClockNotManual.number());
+}
+
+#[test]
 fn a_cache_store_keeps_its_budget_in_each_group() {
     let nodes = Nodes::formed(3);
     let store = nodes.open_with("small", StoreClass::Cache, Some(4 << 20));

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_node::clock::SystemClock;
+use holdfast_node::clock::{ClusterClock, ManualClock, SystemClock};
 use holdfast_node::cluster::{ClusterOptions, ClusterTiming};
 use holdfast_node::log::NoLog;
 use holdfast_node::server::{Server, ServerOptions};
@@ -33,6 +33,8 @@ pub(crate) struct Opened {
 pub(crate) struct Nodes {
     addresses: Vec<String>,
     running: Vec<Option<Running>>,
+    /// Whether clocks move only when they are told to.
+    moved_by_hand: bool,
     /// One connection to each node, for questions that change nothing.
     asking: RefCell<Vec<Option<Peer>>>,
 }
@@ -47,6 +49,7 @@ impl Nodes {
         Nodes {
             addresses: free.iter().map(address).collect(),
             running: (0..count).map(|_| None).collect(),
+            moved_by_hand: false,
             asking: RefCell::new((0..count).map(|_| None).collect()),
         }
     }
@@ -58,15 +61,34 @@ impl Nodes {
         nodes
     }
 
+    pub(crate) fn formed_with_manual_clocks(count: usize) -> Nodes {
+        let mut nodes = Nodes::new(count);
+        nodes.moved_by_hand = true;
+        (0..count).for_each(|node| nodes.start(node));
+        nodes.wait_until_ready();
+        nodes
+    }
+
+    /// Moves the clocks of all nodes on, asked for at one of them.
+    pub(crate) fn advance(&self, node: usize, by_ms: i64) {
+        let mut advance = request(Operation::AdvanceClock, 0);
+        advance.delta = by_ms;
+        self.connect(node, 999).call(advance, &[], &[]).ok();
+    }
+
     pub(crate) fn start(&mut self, node: usize) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("a runtime starts");
+        let clock: Arc<dyn ClusterClock> = match self.moved_by_hand {
+            true => Arc::new(ManualClock::default()),
+            false => Arc::new(SystemClock::start()),
+        };
         let inner = Arc::new(Node::start(NodeOptions {
             name: format!("n{node}"),
-            clock: Arc::new(SystemClock::start()),
+            clock,
             memory_limit: 1 << 30,
             seed: 7,
             log: Arc::new(NoLog),
