@@ -20,6 +20,8 @@ pub(crate) enum Call {
     Decide(Bytes),
     /// Has this replica of yours, of this group, ever had members?
     HasBegun(u16, u64),
+    /// An operator asks; see [`super::operating`].
+    Operate(Bytes),
 }
 
 /// Its answer.
@@ -35,6 +37,8 @@ pub(crate) enum Answer {
     Decided(Result<(), String>),
     /// To `HasBegun`.
     Begun(bool),
+    /// To `Operate`.
+    Operated(Bytes),
     /// Somebody else can answer: the meta group's leader, if it is known.
     Elsewhere(Option<String>),
 }
@@ -107,7 +111,7 @@ struct ReplicaMessage {
 
 #[derive(Clone, PartialEq, Message)]
 struct CallMessage {
-    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 16")]
     kind: Option<CallKind>,
 }
 
@@ -123,6 +127,8 @@ enum CallKind {
     Decide(Bytes),
     #[prost(message, tag = "5")]
     HasBegun(ReplicaMessage),
+    #[prost(bytes = "bytes", tag = "16")]
+    Operate(Bytes),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -143,7 +149,7 @@ struct JoinedMessage {
 
 #[derive(Clone, PartialEq, Message)]
 struct AnswerMessage {
-    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 16")]
     kind: Option<AnswerKind>,
 }
 
@@ -165,6 +171,8 @@ enum AnswerKind {
     Elsewhere(String),
     #[prost(bool, tag = "8")]
     Begun(bool),
+    #[prost(bytes = "bytes", tag = "16")]
+    Operated(Bytes),
 }
 
 fn bytes_of(id: u128) -> Bytes {
@@ -296,6 +304,7 @@ impl Call {
                 group: (*group).into(),
                 replica: *replica,
             }),
+            Call::Operate(asked) => CallKind::Operate(asked.clone()),
         };
         CallMessage { kind: Some(kind) }.encode_to_vec().into()
     }
@@ -307,6 +316,7 @@ impl Call {
             CallKind::Prepare(preparation) => Call::Prepare(preparation.try_into()?),
             CallKind::Join(founder) => Call::Join(founder.try_into()?),
             CallKind::Decide(command) => Call::Decide(command),
+            CallKind::Operate(asked) => Call::Operate(asked),
             CallKind::HasBegun(ReplicaMessage { group, replica }) => {
                 let group = u16::try_from(group).map_err(|_| Unreadable("there is no such group"))?;
                 Call::HasBegun(group, replica)
@@ -336,6 +346,7 @@ impl Answer {
             Answer::Decided(Err(reason)) => AnswerKind::Undecided(reason.clone()),
             Answer::Elsewhere(leader) => AnswerKind::Elsewhere(leader.clone().unwrap_or_default()),
             Answer::Begun(begun) => AnswerKind::Begun(*begun),
+            Answer::Operated(answer) => AnswerKind::Operated(answer.clone()),
         };
         AnswerMessage { kind: Some(kind) }.encode_to_vec().into()
     }
@@ -355,6 +366,7 @@ impl Answer {
             AnswerKind::Decided(_) => Answer::Decided(Ok(())),
             AnswerKind::Undecided(reason) => Answer::Decided(Err(reason)),
             AnswerKind::Begun(begun) => Answer::Begun(begun),
+            AnswerKind::Operated(answer) => Answer::Operated(answer),
             AnswerKind::Elsewhere(leader) => Answer::Elsewhere((!leader.is_empty()).then_some(leader)),
         })
     }

@@ -6,15 +6,18 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use holdfast_replication::raft::{DataMachine, GroupMachine, MembershipError, RaftGroup};
+use holdfast_replication::raft::{DataMachine, GroupMachine, MembershipError, ProposeError, RaftGroup};
 use holdfast_state::{
-    Change, Command, DueWork, GroupCommand, GroupId, GroupKind, KeyHash, Slot, StoreClass, Touches,
+    Change, Command, DueWork, GroupCommand, GroupId, GroupKind, KeyHash, Machine, Slot, StoreClass,
+    Timestamp, Touches,
 };
 use tokio::time::Instant;
 
 use super::controller::{GroupView, Step, step};
-use super::group::TOUCH_INTERVAL_MS;
+use super::group::{GroupNode, TOUCH_INTERVAL_MS};
+use super::idle_sessions::IdleSessions;
 use super::member::ClusterNode;
+use super::moving::{Movable, move_leader};
 use super::placement::address;
 use crate::clock::first_revision;
 use crate::log::Level;
@@ -27,6 +30,8 @@ const TOUCHES: Duration = Duration::from_millis(TOUCH_INTERVAL_MS / 2);
 const MEMBERS: Duration = Duration::from_millis(250);
 /// Entries removed, and touches logged, by one command.
 const STEP: u32 = 1_024;
+/// Sessions ended by one entry.
+const SESSIONS: usize = 256;
 /// What a step of membership may take.
 const STEP_TIME: Duration = Duration::from_secs(30);
 /// A replica with fewer entries to get has caught up.
@@ -40,6 +45,7 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
     let mut touches_at = Instant::now();
     // The term, and the meta group's revision, that the group knows all stores of.
     let mut introduced = None;
+    let mut idle = IdleSessions::default();
     loop {
         if !wait_for_leadership(&group).await {
             return;
@@ -50,6 +56,13 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
         let newest = node
             .meta()
             .map(|meta| (group.status().term, meta.machine().read().revision()));
+        let here = node
+            .group(group.id())
+            .filter(|here| here.replica() == group.replica());
+        if introduced.map(|(term, _)| term) != newest.map(|(term, _)| term) {
+            // What it knew of another leadership may be old.
+            idle = IdleSessions::default();
+        }
         if introduced != newest && introduce(&node, &group).await {
             introduced = newest;
         }
@@ -61,6 +74,9 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
         if is_due || Instant::now() >= touches_at {
             expire(&group).await;
             touches_at = Instant::now() + TOUCHES;
+        }
+        if let Some(here) = &here {
+            end_idle(&node, here, &mut idle).await;
         }
         if Instant::now() >= members_at {
             mend(&node, &group, group.id()).await;
@@ -85,6 +101,27 @@ pub(crate) async fn lead_meta(node: Arc<ClusterNode>) {
             () = node.changed.notified() => {}
             () = node.stopped() => return,
         }
+    }
+}
+
+/// Ends sessions that nobody uses any more: no connection here has them, and they have changed nothing for as long as a
+/// session is remembered. Whoever leads next counts from its own beginning.
+async fn end_idle(node: &ClusterNode, group: &GroupNode, idle: &mut IdleSessions) {
+    let now = Instant::now();
+    if !idle.is_time(now, node.session_lifetime) {
+        return;
+    }
+    let mut marks = group.raft().machine().load().session_marks();
+    marks.retain(|(session, _)| !node.is_connected(*session));
+    let over = idle.look(now, &marks, node.session_lifetime);
+    for some in over.chunks(SESSIONS) {
+        group.begin_ending(some);
+        let close = |session: &u128| Command::Group(GroupCommand::CloseSession { session: *session });
+        let commands = some.iter().map(|session| close(session).encode().into());
+        if let Ok(proposed) = group.raft().propose_all(commands.collect()) {
+            let _ = proposed.await;
+        }
+        group.have_ended();
     }
 }
 
@@ -146,35 +183,42 @@ async fn introduce(node: &ClusterNode, group: &RaftGroup<DataMachine>) -> bool {
 }
 
 /// Logs what reads have kept alive and removes what is due, in bounded steps.
-async fn expire(group: &RaftGroup<DataMachine>) {
+pub(super) async fn expire(group: &RaftGroup<DataMachine>) {
     loop {
-        let now = group.now();
         let machine = group.machine().load_full();
-        let due = machine.due(now, STEP as usize);
-        if due.is_empty() {
-            return;
-        }
-        let again = due
-            .iter()
-            .any(|work| work.more_touches || work.expire || work.sweep);
-        let commands = due.iter().flat_map(|work| commands_of(work, now)).collect();
-        let lost = match group.propose_all(commands) {
-            Ok(proposed) => proposed.await.is_err(),
-            Err(_) => true,
-        };
-        if lost {
-            for work in &due {
-                machine.touch_again(&work.store, &work.touches);
-            }
-            return;
-        }
-        if !again {
+        if !matches!(expire_step(group, &machine, group.now()).await, Ok(true)) {
             return;
         }
     }
 }
 
-pub(super) fn commands_of(work: &DueWork, now: holdfast_state::Timestamp) -> Vec<Bytes> {
+/// One step of that, of what is due at `now`; whether there is more.
+pub(super) async fn expire_step(
+    group: &RaftGroup<DataMachine>,
+    machine: &Machine,
+    now: Timestamp,
+) -> Result<bool, ProposeError> {
+    let due = machine.due(now, STEP as usize);
+    if due.is_empty() {
+        return Ok(false);
+    }
+    let again = due
+        .iter()
+        .any(|work| work.more_touches || work.expire || work.sweep);
+    let commands = due.iter().flat_map(|work| commands_of(work, now)).collect();
+    let done = match group.propose_all(commands) {
+        Ok(proposed) => proposed.await.map(drop),
+        Err(error) => Err(error),
+    };
+    if done.is_err() {
+        for work in &due {
+            machine.touch_again(&work.store, &work.touches);
+        }
+    }
+    done.map(|()| again)
+}
+
+fn commands_of(work: &DueWork, now: Timestamp) -> Vec<Bytes> {
     let command = |change: Change<'_>| {
         let command = Command::InStore {
             store: work.store.id(),
@@ -203,8 +247,8 @@ pub(super) fn commands_of(work: &DueWork, now: holdfast_state::Timestamp) -> Vec
 }
 
 /// Does the next step of the group's membership, if there is one.
-async fn mend<M: GroupMachine>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id: GroupId) {
-    let view = view(group);
+async fn mend<M: Movable>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id: GroupId) {
+    let view = view(node, group);
     let next = {
         let Some(meta) = node.meta() else {
             return;
@@ -233,7 +277,7 @@ async fn mend<M: GroupMachine>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id
     }
 }
 
-async fn take<M: GroupMachine>(
+async fn take<M: Movable>(
     node: &ClusterNode,
     group: &RaftGroup<M>,
     view: &GroupView,
@@ -258,12 +302,14 @@ async fn take<M: GroupMachine>(
             .change_voters(view.version, voters, false)
             .await
             .map_err(text),
-        Step::TransferLeader(replica) => group.transfer_leader(replica, MOVE).await.map_err(text),
+        Step::TransferLeader(replica) => move_leader(group, replica, MOVE).await.map_err(text),
     }
 }
 
-fn view<M: GroupMachine>(group: &RaftGroup<M>) -> GroupView {
-    let members = group.status().members;
+fn view<M: GroupMachine>(node: &ClusterNode, group: &RaftGroup<M>) -> GroupView {
+    let status = group.status();
+    let kept = node.keeps_leader(group.id(), status.term);
+    let members = status.members;
     let replication = group.replication();
     let own = group.replica();
     let mut caught_up: BTreeSet<_> = replication
@@ -284,6 +330,7 @@ fn view<M: GroupMachine>(group: &RaftGroup<M>) -> GroupView {
         learners: members.learners,
         joint: members.joint,
         caught_up,
+        kept,
         silent,
     }
 }

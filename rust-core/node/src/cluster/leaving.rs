@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use holdfast_replication::raft::{GroupMachine, RaftGroup, Role};
+use holdfast_replication::raft::{RaftGroup, Role};
 use holdfast_state::{MetaCommand, ReplicaId};
 
 use super::member::ClusterNode;
+use super::moving::{Movable, move_leader};
 use crate::log::Level;
 
 /// A leadership that has not moved by then stays until the others notice.
@@ -42,7 +43,7 @@ impl ClusterNode {
     }
 }
 
-async fn hand_over<M: GroupMachine>(group: &RaftGroup<M>) {
+async fn hand_over<M: Movable>(group: &RaftGroup<M>) {
     if !group.leads() {
         return;
     }
@@ -60,7 +61,7 @@ async fn hand_over<M: GroupMachine>(group: &RaftGroup<M>) {
         let mut status = group.watch();
         let led_elsewhere = status.wait_for(|status| status.role != Role::Leader && status.leader.is_some());
         tokio::select! {
-            _ = group.transfer_leader(next, MOVE) => {}
+            _ = move_leader(group, next, MOVE) => {}
             _ = led_elsewhere => {}
         }
     }

@@ -6,7 +6,7 @@ use crossbeam_utils::CachePadded;
 use holdfast_proto::session::Operation;
 
 /// One more than the highest operation number.
-pub const OPERATIONS: usize = 19;
+pub const OPERATIONS: usize = 21;
 /// Number of [`CodeClass`]es.
 pub const CODE_CLASSES: usize = 4;
 const STRIPES: usize = 16;
@@ -80,6 +80,7 @@ pub fn operation_name(number: usize) -> Option<&'static str> {
         Operation::AdvanceClock => "advance_clock",
         Operation::Ping => "ping",
         Operation::ClusterMap => "cluster_map",
+        Operation::ClusterAdmin => "cluster_admin",
     })
 }
 
@@ -227,9 +228,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_operation_has_a_name_and_a_place_and_16_is_none() {
+    fn every_operation_has_a_name_and_a_place_and_16_and_18_are_none() {
         for number in 0..OPERATIONS {
-            assert_eq!(operation_name(number).is_some(), number != 16, "{number}");
+            assert_eq!(
+                operation_name(number).is_some(),
+                ![16, 18].contains(&number),
+                "{number}"
+            );
         }
         assert_eq!(operation_name(OPERATIONS), None);
     }

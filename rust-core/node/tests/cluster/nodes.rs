@@ -33,6 +33,8 @@ pub(crate) struct Opened {
 pub(crate) struct Nodes {
     addresses: Vec<String>,
     running: Vec<Option<Running>>,
+    /// How long a session without a connection is remembered.
+    pub(crate) session_lifetime: Duration,
     /// One connection to each node, for questions that change nothing.
     asking: RefCell<Vec<Option<Peer>>>,
 }
@@ -47,6 +49,7 @@ impl Nodes {
         Nodes {
             addresses: free.iter().map(address).collect(),
             running: (0..count).map(|_| None).collect(),
+            session_lifetime: Duration::from_secs(5 * 60),
             asking: RefCell::new((0..count).map(|_| None).collect()),
         }
     }
@@ -73,6 +76,7 @@ impl Nodes {
         }));
         let address = self.addresses[node].clone();
         let mut options = ServerOptions::new(address.parse().expect("an address"), Arc::new(NoLog));
+        options.limits.session_lifetime = self.session_lifetime;
         options.cluster = Some(ClusterOptions {
             join: self.addresses.clone(),
             advertise: address,
@@ -178,7 +182,7 @@ impl Nodes {
         }
     }
 
-    fn group(&self, store: Opened, key: &[u8]) -> u32 {
+    pub(crate) fn group(&self, store: Opened, key: &[u8]) -> u32 {
         let id = StoreId(store.id);
         let count = |slot: Slot, count: u16| u32::from(slot.0 % count);
         match store.class {
