@@ -68,6 +68,13 @@ pub enum HfOp {
     /// Waits until a node serves `store` and has it open, at most `timeout_ms` (0: the client's
     /// `connect-timeout`). Reply as `OpenStore`'s, its data the store's full name.
     Connect = 18,
+    /// Asks about the cluster, or changes it: `payload` = lines `ask=get`, or `ask=remove`, `node=NAME`,
+    /// `force=on`, or `ask=move-leader`, `group=N`, `node=NAME` (may be missing), or `ask=transfer` with
+    /// `from=NAME`, `to=NAME` or `spread=on`. Reply: data = lines of fields with tabs between them, the
+    /// first field naming the line: to `get` a `cluster` line, a `node` line each, a `group` line each with
+    /// its `replica` lines behind it; to `remove` a `removed` line; else a `move` line each. See
+    /// `ffi/src/cluster.rs` for their fields. The embedded node is a cluster of one, which nothing changes.
+    ClusterAdmin = 20,
 }
 
 /// How `hf_echo` completes its requests.

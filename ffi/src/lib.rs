@@ -18,6 +18,7 @@ mod abi_version;
 mod batch;
 mod callback;
 mod client_table;
+mod cluster;
 mod completions;
 mod delivery;
 mod echo;

@@ -11,8 +11,10 @@ use holdfast_client::settings::{self, StoreSettings};
 use holdfast_client::{ConnectionString, Topology};
 use holdfast_proto::Error;
 use holdfast_proto::session::{Operation, RequestHeader};
+use prost::Message;
 
 use crate::abi::*;
+use crate::cluster;
 use crate::replies;
 use crate::requests::{self, Request, utf8};
 
@@ -79,6 +81,7 @@ impl Servers {
             }
             HfOp::Echo => return Err(requests::echo_elsewhere()),
             HfOp::Connect => self.connect(raw, timeout.unwrap_or(self.connect_timeout))?,
+            HfOp::ClusterAdmin => self.administer(request, timeout)?,
             op => {
                 let mut items = Vec::new();
                 let (mut header, key, value) = encode::request(op, request, &mut items)?;
@@ -125,7 +128,21 @@ impl Servers {
         self.returns.expect_store(raw.ticket, raw.store);
         self.client
             .submit(raw.ticket, raw.store, header, &[], &[], Some(timeout))
-            .inspect_err(|_| self.returns.expect_no_store(raw.ticket))
+            .inspect_err(|_| self.returns.expect_nothing(raw.ticket))
+    }
+
+    /// Asks any node about the cluster: the answer comes as the ABI has it.
+    fn administer(&self, request: &Request<'_>, timeout: Option<Duration>) -> Result<(), Error> {
+        let raw = request.raw;
+        let asked = cluster::request(request.payload())?.encode_to_vec();
+        let header = RequestHeader {
+            operation: Operation::ClusterAdmin as i32,
+            ..RequestHeader::default()
+        };
+        self.returns.expect_cluster(raw.ticket);
+        self.client
+            .submit(raw.ticket, raw.store, header, &[], &asked, timeout)
+            .inspect_err(|_| self.returns.expect_nothing(raw.ticket))
     }
 
     fn store_name(&self, store: u32) -> Arc<str> {

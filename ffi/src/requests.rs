@@ -153,6 +153,10 @@ pub(crate) fn reads(raw: &HfRequest) -> Result<Option<Reads>, Error> {
 
 /// The operation that a number names.
 pub(crate) fn op(number: u32) -> Result<HfOp, Error> {
+    // 19 is the wire's: clients ask for the map by themselves.
+    if number == HfOp::ClusterAdmin as u32 {
+        return Ok(HfOp::ClusterAdmin);
+    }
     const OPS: [HfOp; 18] = [
         HfOp::OpenStore,
         HfOp::Get,
@@ -184,11 +188,12 @@ mod tests {
 
     #[test]
     fn every_operation_is_found_by_its_own_number_and_no_other_is() {
-        for number in 1..=18 {
+        for number in (1..=18).chain([20]) {
             assert_eq!(op(number).map(|op| op as u32), Ok(number));
         }
         assert!(op(0).is_err());
         assert!(op(19).is_err());
+        assert!(op(21).is_err());
     }
 
     #[test]

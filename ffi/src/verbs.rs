@@ -8,6 +8,7 @@ use holdfast_state::{Change, EntryView, Outcome, StoreClass};
 
 use crate::abi::*;
 use crate::batch::{batch, get_many};
+use crate::cluster;
 use crate::replies::{self, ItemsBuilder, bit, signed, ttl_of};
 use crate::requests::{self, Request, utf8};
 use crate::room::fill_room;
@@ -48,6 +49,11 @@ pub(crate) fn run(client: &EmbeddedClient, request: &Request<'_>, reply: &mut Hf
             *reply = replies::with_bytes(raw.ticket, names.into_bytes().into_boxed_slice());
         }
         HfOp::Connect => *reply = opened(client, raw.store, raw.ticket)?,
+        HfOp::ClusterAdmin => {
+            let answer = cluster::answer_alone(client.node().name(), request.payload())?;
+            let text = cluster::lines(&answer);
+            *reply = replies::with_bytes(raw.ticket, text.into_bytes().into_boxed_slice());
+        }
         op => client.with_store(raw.store, |store| in_store(store, op, request, reply))?,
     }
     Ok(())
@@ -102,7 +108,12 @@ pub(crate) fn in_store(
         }
         HfOp::Scan => *reply = scan(store, request)?,
         HfOp::Stats => *reply = stats(store, request.raw.ticket),
-        HfOp::OpenStore | HfOp::AdvanceClock | HfOp::Echo | HfOp::Ping | HfOp::Connect => {
+        HfOp::OpenStore
+        | HfOp::AdvanceClock
+        | HfOp::Echo
+        | HfOp::Ping
+        | HfOp::Connect
+        | HfOp::ClusterAdmin => {
             let message = "this operation is not one of a store";
             return Err(Error::new(Code::InvalidArgument, message));
         }

@@ -59,7 +59,7 @@ pub(super) fn request<'a>(
             request.clock_step()?;
         }
         HfOp::Stats | HfOp::Ping => {}
-        HfOp::OpenStore | HfOp::Echo | HfOp::Connect => {
+        HfOp::OpenStore | HfOp::Echo | HfOp::Connect | HfOp::ClusterAdmin => {
             let message = "this operation is not one that is sent";
             return Err(Error::new(Code::InvalidArgument, message));
         }
@@ -214,6 +214,7 @@ mod tests {
             (HfOp::Stats, Operation::Stats),
             (HfOp::AdvanceClock, Operation::AdvanceClock),
             (HfOp::Ping, Operation::Ping),
+            (HfOp::ClusterAdmin, Operation::ClusterAdmin),
         ] {
             assert_eq!(op as i32, operation as i32, "{op:?}");
             assert_eq!(format!("{op:?}"), format!("{operation:?}"));

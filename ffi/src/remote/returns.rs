@@ -8,6 +8,7 @@ use holdfast_proto::{Code, Error, Outcome};
 use parking_lot::Mutex;
 
 use crate::abi::*;
+use crate::cluster;
 use crate::delivery::Delivery;
 use crate::replies::{self, ItemsBuilder, bit, failure_flags, ttl_of};
 
@@ -15,8 +16,17 @@ use crate::replies::{self, ItemsBuilder, bit, failure_flags, ttl_of};
 /// lives as long as the callback: nothing has to be released, and a batch is one callback.
 pub(crate) struct Returns {
     delivery: Delivery,
-    /// The stores that `Connect`s wait for, by ticket.
-    connects: Mutex<HashMap<u64, u32>>,
+    /// What answers of a special kind are expected as, by ticket.
+    expected: Mutex<HashMap<u64, Expected>>,
+}
+
+/// An answer that means something else in the ABI than on the wire.
+#[derive(Clone, Copy)]
+enum Expected {
+    /// Of a `Connect`, for this store.
+    Store(u32),
+    /// Of a `ClusterAdmin`.
+    Cluster,
 }
 
 /// Memory that replies of a batch point to.
@@ -25,44 +35,68 @@ struct Laid {
     words: Vec<Box<[u64]>>,
 }
 
+impl Laid {
+    /// A reply whose data is this text, kept until the batch is delivered.
+    fn text(&mut self, ticket: u64, text: &str) -> HfReply {
+        let mut words = vec![0_u64; text.len().div_ceil(size_of::<u64>())].into_boxed_slice();
+        for (word, bytes) in words.iter_mut().zip(text.as_bytes().chunks(size_of::<u64>())) {
+            let mut whole = [0; size_of::<u64>()];
+            whole[..bytes.len()].copy_from_slice(bytes);
+            *word = u64::from_ne_bytes(whole);
+        }
+        let reply = HfReply {
+            data: words.as_ptr().cast(),
+            data_length: text.len() as u64,
+            ..replies::empty(ticket)
+        };
+        self.words.push(words);
+        reply
+    }
+}
+
 impl Returns {
     pub(crate) fn new(delivery: Delivery) -> Self {
         Self {
             delivery,
-            connects: Mutex::default(),
+            expected: Mutex::default(),
         }
     }
 
     /// `ticket` is about to ask for a store.
     pub(super) fn expect_store(&self, ticket: u64, store: u32) {
-        self.connects.lock().insert(ticket, store);
+        self.expected.lock().insert(ticket, Expected::Store(store));
+    }
+
+    /// `ticket` is about to ask about the cluster.
+    pub(super) fn expect_cluster(&self, ticket: u64) {
+        self.expected.lock().insert(ticket, Expected::Cluster);
     }
 
     /// It was not sent.
-    pub(super) fn expect_no_store(&self, ticket: u64) {
-        self.connects.lock().remove(&ticket);
+    pub(super) fn expect_nothing(&self, ticket: u64) {
+        self.expected.lock().remove(&ticket);
     }
 
-    /// The stores of a batch's `Connect`s: nearly always none.
-    fn connected(&self, batch: &[Completed<'_>]) -> HashMap<u64, u32> {
-        let mut connects = self.connects.lock();
-        if connects.is_empty() {
+    /// What a batch's answers are expected as: nearly always nothing special.
+    fn expected(&self, batch: &[Completed<'_>]) -> HashMap<u64, Expected> {
+        let mut expected = self.expected.lock();
+        if expected.is_empty() {
             return HashMap::new();
         }
         batch
             .iter()
-            .filter_map(|completed| connects.remove_entry(&completed.ticket))
+            .filter_map(|completed| expected.remove_entry(&completed.ticket))
             .collect()
     }
 }
 
 impl Sink for Returns {
     fn completed(&self, batch: &mut Vec<Completed<'_>>) {
-        let stores = self.connected(batch);
+        let expected = self.expected(batch);
         let mut laid = Laid::default();
         let replies: Vec<HfReply> = batch
             .iter()
-            .map(|completed| replies::contained(completed.ticket, || reply(completed, &stores, &mut laid)))
+            .map(|completed| replies::contained(completed.ticket, || reply(completed, &expected, &mut laid)))
             .collect();
         self.delivery.deliver(&replies);
     }
@@ -96,10 +130,10 @@ fn shown(reply: HfReply, data: &[u8]) -> HfReply {
     }
 }
 
-fn reply(completed: &Completed<'_>, stores: &HashMap<u64, u32>, laid: &mut Laid) -> HfReply {
+fn reply(completed: &Completed<'_>, expected: &HashMap<u64, Expected>, laid: &mut Laid) -> HfReply {
     let ticket = completed.ticket;
     let reply = match &completed.result {
-        Ok(answer) => match answered(ticket, answer, stores, laid) {
+        Ok(answer) => match answered(ticket, answer, expected, laid) {
             Ok(reply) => reply,
             Err(unreadable) => {
                 let message = format!("the node's answer cannot be read: {unreadable}");
@@ -130,15 +164,21 @@ fn reply(completed: &Completed<'_>, stores: &HashMap<u64, u32>, laid: &mut Laid)
 fn answered(
     ticket: u64,
     answer: &Reply<'_>,
-    stores: &HashMap<u64, u32>,
+    expected: &HashMap<u64, Expected>,
     laid: &mut Laid,
 ) -> Result<HfReply, FrameError> {
     let header = &answer.header;
     if let Some(store) = &header.store {
-        return Ok(connected(ticket, store, stores));
+        return Ok(connected(ticket, store, expected));
     }
     if let Some(stats) = &header.stats {
         return Ok(counted(ticket, stats, laid));
+    }
+    if let Some(Expected::Cluster) = expected.get(&ticket) {
+        return Ok(match cluster::reply(&answer.payload) {
+            Ok(reply) => laid.text(ticket, &cluster::lines(&reply)),
+            Err(error) => replies::failure(ticket, &error),
+        });
     }
     let mut reply = HfReply {
         flags: header.flags & (HF_REPLY_FOUND | HF_REPLY_APPLIED),
@@ -157,9 +197,12 @@ fn answered(
     Ok(reply)
 }
 
-fn connected(ticket: u64, store: &StoreDescription, stores: &HashMap<u64, u32>) -> HfReply {
+fn connected(ticket: u64, store: &StoreDescription, expected: &HashMap<u64, Expected>) -> HfReply {
     HfReply {
-        number: stores.get(&ticket).map_or(0, |store| i64::from(*store)),
+        number: match expected.get(&ticket) {
+            Some(Expected::Store(store)) => i64::from(*store),
+            _ => 0,
+        },
         // The numbers of classes are the ABI's.
         previous: i64::from(store.class),
         absolute_unix_ms: i64::from(store.max_value),

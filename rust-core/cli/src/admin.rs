@@ -1,5 +1,7 @@
 //! Commands that ask a server's gRPC services: `health`, `node`, `stores`, `connections`.
 
+pub(crate) mod cluster;
+
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use holdfast_client::Endpoint;
 use holdfast_client::remote::TlsOptions;
 use holdfast_proto::admin::admin_client::AdminClient;
-use holdfast_proto::admin::{GetNodeRequest, ListConnectionsRequest, ListStoresRequest};
+use holdfast_proto::admin::{ERROR_CODE, GetNodeRequest, ListConnectionsRequest, ListStoresRequest};
 use holdfast_proto::{Code, Error};
 use serde_json::json;
 use tonic::metadata::MetadataValue;
@@ -282,6 +284,13 @@ fn failed(target: &Target, endpoint: &Endpoint, status: &Status) -> Failure {
             status.message()
         );
         return Error::new(Code::Unavailable, message).into();
+    }
+    let said = status
+        .metadata()
+        .get(ERROR_CODE)
+        .and_then(|code| code.to_str().ok());
+    if let Some(code) = said.and_then(|code| Code::from_number(code.parse().ok()?)) {
+        return Error::new(code, status.message()).into();
     }
     let code = match status.code() {
         tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => Code::Unauthenticated,

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod cluster;
 mod commands;
 mod connection;
 mod serve;
@@ -8,6 +9,9 @@ use std::ffi::OsStr;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub(crate) use cluster::{
+    ClusterArguments, ClusterCommand, MoveLeaderArguments, RemoveArguments, TransferArguments,
+};
 pub(crate) use commands::{
     BenchArguments, ClearArguments, CountArguments, DeleteArguments, GetArguments, IncrArguments,
     KeyArguments, NodeArguments, PingArguments, PutArguments, ScanArguments, StatsArguments,
@@ -88,6 +92,8 @@ pub(crate) enum Command {
     Stores(NodeArguments),
     /// List a server's clients
     Connections(NodeArguments),
+    /// Ask about the cluster, move leaderships, remove nodes
+    Cluster(ClusterArguments),
     /// Measure throughput and latency
     Bench(BenchArguments),
 }

@@ -82,6 +82,11 @@ impl Target {
             .map(|token| token.expose())
     }
 
+    /// Lets the command wait for so long.
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.connection.settings.client.timeout = Some(timeout);
+    }
+
     /// How long a command may wait.
     pub(crate) fn timeout(&self) -> Duration {
         self.connection.settings.client.timeout_or_default()

@@ -36,6 +36,7 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Failu
             Command::Node(arguments) => admin::node(&arguments, printer).await,
             Command::Stores(arguments) => admin::stores(&arguments, printer).await,
             Command::Connections(arguments) => admin::connections(&arguments, printer).await,
+            Command::Cluster(arguments) => admin::cluster::run(&arguments.command, printer).await,
             Command::Bench(arguments) => bench::run(&arguments, printer).await,
         }
     })

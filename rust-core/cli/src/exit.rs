@@ -14,7 +14,7 @@ use crate::output::Format;
 pub(crate) enum Exit {
     /// Done, or yes.
     Done = 0,
-    /// No: there is no such entry or store, a condition did not hold, the server is not serving.
+    /// No: there is no such entry, store, node or group, a condition did not hold, the server is not serving.
     No = 1,
     /// The command line, the environment or a file says something that is not accepted.
     Usage = 2,
@@ -24,7 +24,7 @@ pub(crate) enum Exit {
     Timeout = 4,
     /// Credentials are missing or wrong; `serve`: what was asked for is unsafe and needs `--insecure`.
     Refused = 5,
-    /// The server understood and rejected it: too large, full, another type, other settings.
+    /// The server understood and rejected it: too large, full, another type, other settings, in use.
     Rejected = 6,
     /// A defect.
     Internal = 70,
@@ -34,12 +34,12 @@ pub(crate) enum Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
    0  done, or yes
-   1  no: no such entry or store, the condition did not hold, the server is not serving
+   1  no: no such entry, store, node or group, the condition did not hold, the server is not serving
    2  the command line, the environment or the configuration file is not accepted
    3  no server could be reached or it cannot answer now; serve: the address cannot be used
    4  the time ran out (whether a change was applied may be unknown)
    5  credentials are missing or wrong; serve: unsafe without --insecure
-   6  the server rejected it: too large, full, another type, other settings
+   6  the server rejected it: too large, full, another type, other settings, in use
   70  a defect in Holdfast";
 
 impl From<Exit> for ExitCode {
@@ -58,7 +58,12 @@ impl Exit {
             | Code::InvalidTtl
             | Code::InvalidConnectionString
             | Code::InvalidSetting => Exit::Usage,
-            Code::NotFound | Code::AlreadyExists | Code::VersionMismatch | Code::StoreNotFound => Exit::No,
+            Code::NotFound
+            | Code::AlreadyExists
+            | Code::VersionMismatch
+            | Code::StoreNotFound
+            | Code::NodeNotFound
+            | Code::GroupNotFound => Exit::No,
             Code::Timeout => Exit::Timeout,
             Code::Unauthenticated => Exit::Refused,
             Code::Unavailable | Code::Closed | Code::StoreNotReady | Code::ResourceExhausted => {

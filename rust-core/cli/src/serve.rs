@@ -5,6 +5,7 @@ mod file;
 mod logging;
 mod notify;
 mod print_config;
+mod secret;
 mod signals;
 
 use std::io::ErrorKind;
@@ -57,7 +58,14 @@ async fn serve(effective: &Effective, printer: &mut Printer) -> Result<Exit, Fai
     };
     printer.answer(&json!({"listen": listen, "http": http}), line)?;
     notify::say("READY=1");
-    let signal = signals.next().await;
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        why = server.displaced() => {
+            notify::say("STOPPING=1");
+            server.stop(std::time::Duration::ZERO).await;
+            return Err(Failure::with(Exit::Rejected, Error::new(Code::NodeConflict, why)));
+        }
+    };
     notify::say("STOPPING=1");
     tracing::info!("{signal}: stopping, a second signal ends at once");
     tokio::select! {
@@ -108,7 +116,7 @@ fn options(effective: &Effective, log: Arc<dyn LogSink>) -> Result<ServerOptions
             "HTTP is not encrypted: listen on 127.0.0.1, turn it off",
         ));
     }
-    options.cluster = cluster(effective);
+    options.cluster = cluster(effective)?;
     let limits = &mut options.limits;
     limits.max_connections = u32::try_from(effective.number("max-connections")).unwrap_or(u32::MAX);
     limits.connection_bytes = effective.number("connection-memory");
@@ -119,19 +127,20 @@ fn options(effective: &Effective, log: Arc<dyn LogSink>) -> Result<ServerOptions
 }
 
 /// What makes the node one of several, if it was told to join any.
-fn cluster(effective: &Effective) -> Option<ClusterOptions> {
+fn cluster(effective: &Effective) -> Result<Option<ClusterOptions>, Failure> {
+    let secret = secret::of_cluster(effective)?;
     let join = effective.addresses("join");
     if join.is_empty() {
-        return None;
+        return Ok(None);
     }
     let advertise = effective.addresses("advertise").pop();
-    Some(ClusterOptions {
+    Ok(Some(ClusterOptions {
         join,
         advertise: advertise.unwrap_or_else(|| effective.text("listen").to_owned()),
         zone: effective.get("zone").unwrap_or_default().to_owned(),
-        secret: effective.get("cluster-secret").unwrap_or_default().to_owned(),
+        secret,
         timing: ClusterTiming::named(effective.text("cluster-timing")).unwrap_or_default(),
-    })
+    }))
 }
 
 /// Why the server does not start, as an exit code.

@@ -16,10 +16,13 @@ mod duties;
 mod finding;
 mod forming;
 mod group;
+mod idle_sessions;
 mod leaving;
 mod map;
 mod member;
+mod moving;
 mod names;
+mod operating;
 mod options;
 mod placement;
 mod serving;
@@ -27,6 +30,7 @@ mod stores;
 
 pub use holdfast_replication::raft::ClusterTiming;
 pub use member::ClusterNode;
+pub(crate) use member::{Facts, Host};
 pub use options::ClusterOptions;
 
 pub(crate) use duties::lead_meta;

@@ -19,6 +19,7 @@
 //! - a node that stops finishes what it has received.
 
 mod accept;
+mod administering;
 mod admission;
 pub(crate) mod answer;
 mod batch;
@@ -42,6 +43,8 @@ mod metrics;
 mod options;
 mod outbound;
 mod payload;
+#[cfg(feature = "cluster")]
+mod peer_dial;
 mod refusals;
 mod session;
 mod sessions;
@@ -100,6 +103,8 @@ impl Server {
             Some(files) => Some(tls::server_config(files).map_err(ServeError::Tls)?),
             None => None,
         };
+        #[cfg(feature = "cluster")]
+        let cluster = clustered::node(&node, &options).map_err(ServeError::Tls)?;
         let listener = listen(options.listen, "sessions and gRPC")?;
         let local = listener
             .local_addr()
@@ -111,7 +116,10 @@ impl Server {
         let http = http_listener
             .as_ref()
             .and_then(|listener| listener.local_addr().ok());
-        let shared = Arc::new(Shared::new(node, options));
+        let shared = Shared::new(node, options);
+        #[cfg(feature = "cluster")]
+        let shared = shared.with_cluster(cluster);
+        let shared = Arc::new(shared);
         #[cfg(feature = "cluster")]
         clustered::start(&shared);
         let (streams, waiting) = mpsc::channel(WAITING_STREAMS);
@@ -152,6 +160,16 @@ impl Server {
         &self.shared
     }
 
+    /// Waits until another process has this node's place in its cluster, or the node was removed from it, and says why:
+    /// it answers nobody any more, and should be stopped. Never returns for a node that is alone.
+    pub async fn displaced(&self) -> String {
+        #[cfg(feature = "cluster")]
+        if let Some(cluster) = self.shared.cluster() {
+            return cluster.displaced().await;
+        }
+        std::future::pending().await
+    }
+
     /// Stops: accepts nothing more, finishes what was received, tells every client to go elsewhere, and waits for them to
     /// close, for `grace` at most.
     pub async fn stop(self, grace: Duration) {
@@ -182,7 +200,7 @@ impl Server {
         shared.end();
         #[cfg(feature = "cluster")]
         if let Some(cluster) = shared.cluster() {
-            cluster.end();
+            cluster.end().await;
         }
         for other in others {
             let _ = tokio::time::timeout(LAST_WORDS, other).await;

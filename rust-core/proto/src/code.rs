@@ -85,6 +85,9 @@ codes! {
     SessionExpired = 34, Lasting, NotApplied, "The session is unknown or has expired.";
     Compacted = 35, Lasting, NotApplied, "The history from the asked revision on is gone.";
     CrossGroup = 36, Lasting, NotApplied, "The keys of one transaction belong to different groups.";
+    NodeNotFound = 37, Lasting, NotApplied, "The cluster has no such node.";
+    GroupNotFound = 38, Lasting, NotApplied, "The cluster has no such group, or the node has no vote in it.";
+    NodeInUse = 39, Lasting, NotApplied, "The node is up, or the only one: it is not removed unless that is insisted on.";
 
     Unavailable = 50, Transient, NotApplied, "Nobody could serve the request.";
     Timeout = 51, Transient, Unknown, "The request's time ran out.";
@@ -174,7 +177,7 @@ mod tests {
             7 InvalidConnectionString|8 InvalidSetting|9 Unsupported|20 VersionMismatch|21 AlreadyExists|22 NotFound|\
             23 NotANumber|24 CounterOutOfBounds|25 StoreNotFound|26 StoreConflict|27 NodeConflict|28 StoreFull|\
             29 StoreNotReady transient|30 ClockNotManual|31 InvalidCursor|32 ResourceExhausted transient|\
-            33 WrongSlot transient|34 SessionExpired|35 Compacted|36 CrossGroup|50 Unavailable transient|\
+            33 WrongSlot transient|34 SessionExpired|35 Compacted|36 CrossGroup|37 NodeNotFound|38 GroupNotFound|39 NodeInUse|50 Unavailable transient|\
             51 Timeout transient unknown|52 Cancelled unknown|53 Closed|54 Internal unknown|55 Unauthenticated|56 StorageFailed unknown|70 NativeLibrary|\
             71 SerializerNotFound|72 Serialization";
         assert_eq!(table.join("|"), published);

@@ -13,11 +13,20 @@ mod store_defaults;
 mod store_name;
 mod text;
 
+/// What operators ask a cluster and what it answers, over gRPC and over sessions.
+#[allow(missing_docs, clippy::all)]
+pub mod cluster {
+    include!(concat!(env!("OUT_DIR"), "/holdfast.cluster.v1.rs"));
+}
+
 /// The admin service of a node.
 #[cfg(feature = "grpc")]
 #[allow(missing_docs, clippy::all)]
 pub mod admin {
     tonic::include_proto!("holdfast.admin.v1");
+
+    /// Metadata of a call that failed: the number of the [`crate::Code`].
+    pub const ERROR_CODE: &str = "holdfast-code";
 
     /// The service's description, for reflection.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/admin.descriptors"));

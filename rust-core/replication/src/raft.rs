@@ -33,7 +33,7 @@ pub use address::{ClusterId, ReplicaAddress};
 #[cfg(feature = "disk")]
 pub use data_directory::DataDirectory;
 pub use errors::{MembershipError, ProposeError, ReadError, StartError};
-pub use group::RaftGroup;
+pub use group::{HeldClock, RaftGroup};
 pub use machine::{GroupMachine, MachineError, SnapshotView};
 pub use machines::{DataMachine, MetaGroup};
 pub use network::{

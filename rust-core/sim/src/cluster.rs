@@ -179,18 +179,18 @@ impl Cluster {
     /// Lets time pass.
     ///
     /// # Errors
-    /// A process has ended itself.
+    /// A process has left the cluster.
     pub fn pass(&mut self, ms: u64) -> Result<(), String> {
         for _ in 0..ms {
             self.tick();
         }
-        self.nobody_ended()
+        self.nobody_left()
     }
 
     /// Lets time pass until something is so.
     ///
     /// # Errors
-    /// It is not so after the limit, or a process has ended itself.
+    /// It is not so after the limit, or a process has left the cluster.
     pub fn until(
         &mut self,
         what: &str,
@@ -199,7 +199,7 @@ impl Cluster {
     ) -> Result<(), String> {
         for _ in 0..limit_ms {
             if is_so(self) {
-                return self.nobody_ended();
+                return self.nobody_left();
             }
             self.tick();
         }
@@ -213,7 +213,7 @@ impl Cluster {
     pub fn all_ready(&mut self, limit_ms: u64) -> Result<(), String> {
         for _ in 0..limit_ms / 20 {
             if self.not_ready().is_none() {
-                return self.nobody_ended();
+                return self.nobody_left();
             }
             self.pass(20)?;
         }
@@ -232,10 +232,11 @@ impl Cluster {
         })
     }
 
-    fn nobody_ended(&self) -> Result<(), String> {
+    fn nobody_left(&self) -> Result<(), String> {
         for node in 0..self.size() {
-            if let Some(code) = self.network.ended(node) {
-                return Err(format!("node {node} ended itself with {code}"));
+            let server = self.servers[node].as_ref();
+            if let Some(why) = server.and_then(|server| server.shared().cluster()?.why_displaced()) {
+                return Err(format!("node {node} has left: {why}"));
             }
         }
         Ok(())

@@ -285,6 +285,13 @@ impl Machine {
         self.sessions.lock().get(session)
     }
 
+    /// All sessions that are open here, by id, each with a number that grows when it makes a new change: one whose number
+    /// stays the same is not in use.
+    #[must_use]
+    pub fn session_marks(&self) -> Vec<(u128, u64)> {
+        self.sessions.lock().marks()
+    }
+
     /// What the group holds.
     #[must_use]
     pub fn kind(&self) -> GroupKind {

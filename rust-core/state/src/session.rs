@@ -249,6 +249,19 @@ impl Sessions {
         self.by_id.get(&session).cloned()
     }
 
+    /// All sessions, by id, each with a number that grows with its new changes.
+    pub(crate) fn marks(&self) -> Vec<(u128, u64)> {
+        let mark = |session: &SessionHandle| {
+            let session = session.0.lock();
+            let last = session.outcomes.back().map_or(0, |(sequence, _)| *sequence);
+            last.max(session.first_unacknowledged)
+        };
+        self.by_id
+            .iter()
+            .map(|(id, session)| (*id, mark(session)))
+            .collect()
+    }
+
     /// Bytes that outcomes take.
     pub(crate) fn bytes(&self) -> u64 {
         self.by_id.values().map(|session| session.0.lock().bytes).sum()

@@ -6,7 +6,6 @@
 
 #[cfg(feature = "net")]
 pub mod net;
-pub mod process;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 pub mod time;

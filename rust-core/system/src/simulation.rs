@@ -16,7 +16,6 @@ mod world;
 
 pub use clock::Clock;
 pub use link::Link;
-pub(crate) use network::end_process;
 pub use network::{Death, Network};
 pub use sockets::{
     Address, OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream, end_writing, limit_unsent, listen,

@@ -87,6 +87,15 @@ public enum HoldfastErrorCode
     /// <summary>The keys of one transaction belong to different groups.</summary>
     CrossGroup = 36,
 
+    /// <summary>The cluster has no such node.</summary>
+    NodeNotFound = 37,
+
+    /// <summary>The cluster has no such group, or the node has no vote in it.</summary>
+    GroupNotFound = 38,
+
+    /// <summary>The node is up, or the only one: it is not removed unless that is insisted on.</summary>
+    NodeInUse = 39,
+
     /// <summary>Nobody could serve the request.</summary>
     Unavailable = 50,
 

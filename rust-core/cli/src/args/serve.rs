@@ -42,7 +42,7 @@ pub(crate) struct ServeArguments {
     pub(crate) given: Vec<Given>,
 }
 
-/// The table's rows that `serve` takes: servers' own, the node's, and three that clients have by the same names.
+/// The table's rows that `serve` takes: servers' own, the node's, and four that clients have by the same names.
 pub(crate) fn serve_settings() -> impl Iterator<Item = &'static Setting> {
     TABLE.iter().filter(|setting| is_serve_setting(setting))
 }
@@ -50,7 +50,7 @@ pub(crate) fn serve_settings() -> impl Iterator<Item = &'static Setting> {
 pub(crate) fn is_serve_setting(setting: &Setting) -> bool {
     // `data` is for a node inside a process.
     (matches!(setting.scope, Scope::Server | Scope::Node) && setting.name != "data")
-        || matches!(setting.name, "token" | "tls-certificate" | "tls-key")
+        || matches!(setting.name, "token" | "tls-ca" | "tls-certificate" | "tls-key")
 }
 
 /// One sentence about a setting: the table's, unless it speaks of clients or of a node inside a process.
@@ -62,6 +62,9 @@ fn doc(setting: &Setting) -> &'static str {
         }
         "tls-certificate" => {
             "PEM file of the node's certificate, the intermediate ones after it; turns TLS on"
+        }
+        "tls-ca" => {
+            "PEM file of the authorities that other nodes' certificates must come from [default: tls-client-ca]"
         }
         "tls-key" => "PEM file of that certificate's private key",
         _ => setting.doc.trim_end_matches('.'),
@@ -90,7 +93,7 @@ fn argument(setting: &'static Setting) -> Arg {
     let default = match setting.default {
         DefaultValue::Value(value) => format!("{} [default: {value}]", doc(setting)),
         DefaultValue::Computed("none") => doc(setting).to_owned(),
-        DefaultValue::Computed(_) if setting.name == "node" => doc(setting).to_owned(),
+        DefaultValue::Computed(_) if matches!(setting.name, "node" | "tls-ca") => doc(setting).to_owned(),
         DefaultValue::Computed(words) => format!("{} [default: {words}]", doc(setting)),
     };
     let argument = Arg::new(setting.name)

@@ -208,6 +208,7 @@ impl Effective {
             certificate: path("tls-certificate")?,
             key: path("tls-key")?,
             client_ca: path("tls-client-ca"),
+            peer_ca: path("tls-ca"),
         })
     }
 

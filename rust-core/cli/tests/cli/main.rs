@@ -1,5 +1,6 @@
 //! The `holdfast` binary as people and scripts use it: real processes, real sockets, any free port.
 
+mod cluster;
 mod config;
 mod observe;
 mod protect;

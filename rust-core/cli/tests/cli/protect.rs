@@ -8,14 +8,14 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 use crate::support::{Serve, run};
 
 /// An authority and what it signs, in a folder that goes with it.
-struct Authority {
-    folder: tempfile::TempDir,
+pub(crate) struct Authority {
+    pub(crate) folder: tempfile::TempDir,
     issuer: Issuer<'static, KeyPair>,
-    file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub(crate) fn new() -> Authority {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -32,10 +32,20 @@ impl Authority {
 
     /// Certificate and key for `names`, as paths.
     fn sign(&self, name: &str, names: &[&str], usage: ExtendedKeyUsagePurpose) -> [String; 2] {
+        self.sign_for(name, names, vec![usage])
+    }
+
+    /// The same for several uses.
+    pub(crate) fn sign_for(
+        &self,
+        name: &str,
+        names: &[&str],
+        usages: Vec<ExtendedKeyUsagePurpose>,
+    ) -> [String; 2] {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![usage];
+        params.extended_key_usages = usages;
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let write = |end: &str, text: String| {
@@ -47,7 +57,7 @@ impl Authority {
     }
 }
 
-fn text_of(path: &Path) -> String {
+pub(crate) fn text_of(path: &Path) -> String {
     path.to_str().expect("a plain path").to_owned()
 }
 

@@ -103,17 +103,20 @@ impl Serve {
 
     /// From a `serve` command, whose ports this sets.
     pub(crate) fn start_with(command: &mut Command) -> Serve {
+        Self::start_at("127.0.0.1:0", command)
+    }
+
+    /// The same, listening there.
+    pub(crate) fn start_at(listen: &str, command: &mut Command) -> Serve {
+        Self::start_logging(listen, Stdio::inherit(), command)
+    }
+
+    /// The same, with its log going there.
+    pub(crate) fn start_logging(listen: &str, log: Stdio, command: &mut Command) -> Serve {
         let mut child = command
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--http",
-                "127.0.0.1:0",
-                "--output",
-                "json",
-            ])
+            .args(["--listen", listen, "--http", "127.0.0.1:0", "--output", "json"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .expect("the binary starts");
         let mut line = String::new();
@@ -168,6 +171,12 @@ impl Serve {
             .status()
             .expect("kill runs");
         assert!(status.success());
+    }
+
+    /// Ends it as a crash does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it has ended");
     }
 
     /// Waits until it has ended.

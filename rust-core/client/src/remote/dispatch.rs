@@ -138,8 +138,10 @@ impl Core {
         }
         let pending = self.table.get(slot);
         let (store, operation) = (pending.store, pending.operation);
-        if !matches!(operation, Operation::OpenStore | Operation::Ping)
-            && self.stores[store as usize].id.is_none()
+        if !matches!(
+            operation,
+            Operation::OpenStore | Operation::Ping | Operation::ClusterAdmin
+        ) && self.stores[store as usize].id.is_none()
         {
             self.open(store);
             return Way::Later(Stage::Opening);

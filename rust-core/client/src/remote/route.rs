@@ -298,7 +298,11 @@ impl Core {
 fn is_for_any(operation: Operation) -> bool {
     matches!(
         operation,
-        Operation::OpenStore | Operation::Ping | Operation::AdvanceClock | Operation::ClusterMap
+        Operation::OpenStore
+            | Operation::Ping
+            | Operation::AdvanceClock
+            | Operation::ClusterMap
+            | Operation::ClusterAdmin
     )
 }
 

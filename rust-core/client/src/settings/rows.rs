@@ -238,6 +238,13 @@ pub const TABLE: &[Setting] = &[
         "Secret that the nodes of a cluster show each other; never shown.",
     ),
     row(
+        "cluster-secret-file",
+        Scope::Server,
+        Kind::Path,
+        DefaultValue::Computed("none"),
+        "File that holds the cluster-secret, readable for its owner alone; instead of cluster-secret.",
+    ),
+    row(
         "cluster-timing",
         Scope::Server,
         Kind::Enum(&["default", "wide", "fast"]),

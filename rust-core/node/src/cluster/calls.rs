@@ -23,6 +23,8 @@ pub(crate) enum Call {
     HasBegun(u16, u64),
     /// Move your manual clock on by so many milliseconds.
     AdvanceClock(u64),
+    /// An operator asks; see [`super::operating`].
+    Operate(Bytes),
 }
 
 /// Its answer.
@@ -40,6 +42,8 @@ pub(crate) enum Answer {
     Begun(bool),
     /// To `AdvanceClock`: its new reading, or why it does not move.
     Advanced(Result<Timestamp, String>),
+    /// To `Operate`.
+    Operated(Bytes),
     /// Somebody else can answer: the meta group's leader, if it is known.
     Elsewhere(Option<String>),
 }
@@ -112,7 +116,7 @@ struct ReplicaMessage {
 
 #[derive(Clone, PartialEq, Message)]
 struct CallMessage {
-    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 20")]
+    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 16, 20")]
     kind: Option<CallKind>,
 }
 
@@ -130,6 +134,8 @@ enum CallKind {
     HasBegun(ReplicaMessage),
     #[prost(uint64, tag = "20")]
     AdvanceClock(u64),
+    #[prost(bytes = "bytes", tag = "16")]
+    Operate(Bytes),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -150,7 +156,7 @@ struct JoinedMessage {
 
 #[derive(Clone, PartialEq, Message)]
 struct AnswerMessage {
-    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 20, 21")]
+    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 16, 20, 21")]
     kind: Option<AnswerKind>,
 }
 
@@ -176,6 +182,8 @@ enum AnswerKind {
     Advanced(i64),
     #[prost(string, tag = "21")]
     NotAdvanced(String),
+    #[prost(bytes = "bytes", tag = "16")]
+    Operated(Bytes),
 }
 
 fn bytes_of(id: u128) -> Bytes {
@@ -308,6 +316,7 @@ impl Call {
                 replica: *replica,
             }),
             Call::AdvanceClock(by_ms) => CallKind::AdvanceClock(*by_ms),
+            Call::Operate(asked) => CallKind::Operate(asked.clone()),
         };
         CallMessage { kind: Some(kind) }.encode_to_vec().into()
     }
@@ -319,6 +328,7 @@ impl Call {
             CallKind::Prepare(preparation) => Call::Prepare(preparation.try_into()?),
             CallKind::Join(founder) => Call::Join(founder.try_into()?),
             CallKind::Decide(command) => Call::Decide(command),
+            CallKind::Operate(asked) => Call::Operate(asked),
             CallKind::HasBegun(ReplicaMessage { group, replica }) => {
                 let group = u16::try_from(group).map_err(|_| Unreadable("there is no such group"))?;
                 Call::HasBegun(group, replica)
@@ -351,6 +361,7 @@ impl Answer {
             Answer::Begun(begun) => AnswerKind::Begun(*begun),
             Answer::Advanced(Ok(now)) => AnswerKind::Advanced(now.0),
             Answer::Advanced(Err(reason)) => AnswerKind::NotAdvanced(reason.clone()),
+            Answer::Operated(answer) => AnswerKind::Operated(answer.clone()),
         };
         AnswerMessage { kind: Some(kind) }.encode_to_vec().into()
     }
@@ -372,6 +383,7 @@ impl Answer {
             AnswerKind::Begun(begun) => Answer::Begun(begun),
             AnswerKind::Advanced(now) => Answer::Advanced(Ok(Timestamp(now))),
             AnswerKind::NotAdvanced(reason) => Answer::Advanced(Err(reason)),
+            AnswerKind::Operated(answer) => Answer::Operated(answer),
             AnswerKind::Elsewhere(leader) => Answer::Elsewhere((!leader.is_empty()).then_some(leader)),
         })
     }

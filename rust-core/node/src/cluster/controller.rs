@@ -38,6 +38,8 @@ pub(crate) struct GroupView {
     pub(crate) joint: bool,
     /// Replicas that have all that is committed, about.
     pub(crate) caught_up: BTreeSet<ReplicaId>,
+    /// An operator has put the leadership here.
+    pub(crate) kept: bool,
     /// For how long each has been silent.
     pub(crate) silent: BTreeMap<ReplicaId, Duration>,
 }
@@ -282,6 +284,9 @@ impl Plan<'_> {
     fn spread(&self) -> Option<Step> {
         let preferred = self.preferred()?;
         let own_stays = self.stays(self.view.own);
+        if self.view.kept && own_stays {
+            return None;
+        }
         let ready =
             self.view.caught_up.contains(&preferred) && self.silence(preferred) < Duration::from_secs(1);
         (preferred != self.view.own && ready && (own_stays || self.view.voters.contains(&preferred)))
@@ -297,7 +302,11 @@ impl Plan<'_> {
             .map(|(id, member)| (member.node, *id))
             .collect();
         voters.sort_unstable();
-        let place = usize::from(self.group.0) % voters.len().max(1);
-        voters.get(place).map(|(_, id)| *id)
+        planned_leader(self.group, &voters).map(|(_, id)| id)
     }
+}
+
+/// Who should lead a group, of its voters that are there, by node.
+pub(crate) fn planned_leader(group: GroupId, voters: &[(NodeId, ReplicaId)]) -> Option<(NodeId, ReplicaId)> {
+    voters.get(usize::from(group.0) % voters.len().max(1)).copied()
 }

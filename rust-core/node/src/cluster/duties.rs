@@ -6,16 +6,19 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use holdfast_replication::raft::{DataMachine, GroupMachine, MembershipError, RaftGroup};
+use holdfast_replication::raft::{DataMachine, GroupMachine, MembershipError, ProposeError, RaftGroup};
 use holdfast_state::mutant::{self, Mutant};
 use holdfast_state::{
-    Change, Command, DueWork, GroupCommand, GroupId, GroupKind, KeyHash, Slot, StoreClass, Touches,
+    Change, Command, DueWork, GroupCommand, GroupId, GroupKind, KeyHash, Machine, Slot, StoreClass,
+    Timestamp, Touches,
 };
 use tokio::time::Instant;
 
 use super::controller::{GroupView, Step, step};
-use super::group::TOUCH_INTERVAL_MS;
+use super::group::{GroupNode, TOUCH_INTERVAL_MS};
+use super::idle_sessions::IdleSessions;
 use super::member::ClusterNode;
+use super::moving::{Movable, move_leader};
 use super::placement::address;
 use crate::clock::first_revision;
 use crate::log::Level;
@@ -28,6 +31,8 @@ const TOUCHES: Duration = Duration::from_millis(TOUCH_INTERVAL_MS / 2);
 const MEMBERS: Duration = Duration::from_millis(250);
 /// Entries removed, and touches logged, by one command.
 const STEP: u32 = 1_024;
+/// Sessions ended by one entry.
+const SESSIONS: usize = 256;
 /// What a step of membership may take.
 const STEP_TIME: Duration = Duration::from_secs(30);
 /// A replica with fewer entries to get has caught up.
@@ -45,6 +50,7 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
     // The term, and the meta group's revision, that the group knows all stores of.
     let mut introduced = None;
     let mut leading = Leading::default();
+    let mut idle = IdleSessions::default();
     loop {
         if !wait_for_leadership(&group).await {
             return;
@@ -55,6 +61,13 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
         let newest = node
             .meta()
             .map(|meta| (group.status().term, meta.machine().read().revision()));
+        let here = node
+            .group(group.id())
+            .filter(|here| here.replica() == group.replica());
+        if introduced.map(|(term, _)| term) != newest.map(|(term, _)| term) {
+            // What it knew of another leadership may be old.
+            idle = IdleSessions::default();
+        }
         if introduced != newest && introduce(&node, &group).await {
             introduced = newest;
         }
@@ -63,6 +76,9 @@ pub(crate) async fn lead(node: Weak<ClusterNode>, group: RaftGroup<DataMachine>)
         if is_due || Instant::now() >= touches_at {
             expire(&group).await;
             touches_at = Instant::now() + TOUCHES;
+        }
+        if let Some(here) = &here {
+            end_idle(&node, here, &mut idle).await;
         }
         if Instant::now() >= members_at {
             let settled = leading.settled(group.status().term);
@@ -112,6 +128,27 @@ impl Leading {
                 false
             }
         }
+    }
+}
+
+/// Ends sessions that nobody uses any more: no connection here has them, and they have changed nothing for as long as a
+/// session is remembered. Whoever leads next counts from its own beginning.
+async fn end_idle(node: &ClusterNode, group: &GroupNode, idle: &mut IdleSessions) {
+    let now = Instant::now();
+    if !idle.is_time(now, node.session_lifetime) {
+        return;
+    }
+    let mut marks = group.raft().machine().load().session_marks();
+    marks.retain(|(session, _)| !node.is_connected(*session));
+    let over = idle.look(now, &marks, node.session_lifetime);
+    for some in over.chunks(SESSIONS) {
+        group.begin_ending(some);
+        let close = |session: &u128| Command::Group(GroupCommand::CloseSession { session: *session });
+        let commands = some.iter().map(|session| close(session).encode().into());
+        if let Ok(proposed) = group.raft().propose_all(commands.collect()) {
+            let _ = proposed.await;
+        }
+        group.have_ended();
     }
 }
 
@@ -182,35 +219,42 @@ pub(super) async fn log_time(group: &RaftGroup<DataMachine>) {
 }
 
 /// Logs what reads have kept alive and removes what is due, in bounded steps.
-async fn expire(group: &RaftGroup<DataMachine>) {
+pub(super) async fn expire(group: &RaftGroup<DataMachine>) {
     loop {
-        let now = group.now();
         let machine = group.machine().load_full();
-        let due = machine.due(now, STEP as usize);
-        if due.is_empty() {
-            return;
-        }
-        let again = due
-            .iter()
-            .any(|work| work.more_touches || work.expire || work.sweep);
-        let commands = due.iter().flat_map(|work| commands_of(work, now)).collect();
-        let lost = match group.propose_all(commands) {
-            Ok(proposed) => proposed.await.is_err(),
-            Err(_) => true,
-        };
-        if lost {
-            for work in &due {
-                machine.touch_again(&work.store, &work.touches);
-            }
-            return;
-        }
-        if !again {
+        if !matches!(expire_step(group, &machine, group.now()).await, Ok(true)) {
             return;
         }
     }
 }
 
-pub(super) fn commands_of(work: &DueWork, now: holdfast_state::Timestamp) -> Vec<Bytes> {
+/// One step of that, of what is due at `now`; whether there is more.
+pub(super) async fn expire_step(
+    group: &RaftGroup<DataMachine>,
+    machine: &Machine,
+    now: Timestamp,
+) -> Result<bool, ProposeError> {
+    let due = machine.due(now, STEP as usize);
+    if due.is_empty() {
+        return Ok(false);
+    }
+    let again = due
+        .iter()
+        .any(|work| work.more_touches || work.expire || work.sweep);
+    let commands = due.iter().flat_map(|work| commands_of(work, now)).collect();
+    let done = match group.propose_all(commands) {
+        Ok(proposed) => proposed.await.map(drop),
+        Err(error) => Err(error),
+    };
+    if done.is_err() {
+        for work in &due {
+            machine.touch_again(&work.store, &work.touches);
+        }
+    }
+    done.map(|()| again)
+}
+
+fn commands_of(work: &DueWork, now: Timestamp) -> Vec<Bytes> {
     let command = |change: Change<'_>| {
         let command = Command::InStore {
             store: work.store.id(),
@@ -239,11 +283,11 @@ pub(super) fn commands_of(work: &DueWork, now: holdfast_state::Timestamp) -> Vec
 }
 
 /// Does the next step of the group's membership, if there is one.
-async fn mend<M: GroupMachine>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id: GroupId, settled: bool) {
+async fn mend<M: Movable>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id: GroupId, settled: bool) {
     if node.is_leaving() {
         return;
     }
-    let view = view(group);
+    let view = view(node, group);
     let next = {
         let Some(meta) = node.meta() else {
             return;
@@ -273,7 +317,7 @@ async fn mend<M: GroupMachine>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id
     }
 }
 
-async fn take<M: GroupMachine>(
+async fn take<M: Movable>(
     node: &ClusterNode,
     group: &RaftGroup<M>,
     view: &GroupView,
@@ -298,12 +342,14 @@ async fn take<M: GroupMachine>(
             .change_voters(view.version, voters, false)
             .await
             .map_err(text),
-        Step::TransferLeader(replica) => group.transfer_leader(replica, MOVE).await.map_err(text),
+        Step::TransferLeader(replica) => move_leader(group, replica, MOVE).await.map_err(text),
     }
 }
 
-pub(super) fn view<M: GroupMachine>(group: &RaftGroup<M>) -> GroupView {
-    let members = group.status().members;
+pub(super) fn view<M: GroupMachine>(node: &ClusterNode, group: &RaftGroup<M>) -> GroupView {
+    let status = group.status();
+    let kept = node.keeps_leader(group.id(), status.term);
+    let members = status.members;
     let replication = group.replication();
     let own = group.replica();
     let mut caught_up: BTreeSet<_> = replication
@@ -324,6 +370,7 @@ pub(super) fn view<M: GroupMachine>(group: &RaftGroup<M>) -> GroupView {
         learners: members.learners,
         joint: members.joint,
         caught_up,
+        kept,
         silent,
     }
 }

@@ -80,14 +80,32 @@ impl ClusterNode {
             .iter()
             .map(|address| self.ask(address, &Call::Describe, PATIENCE));
         let answers = join_all(answers).await;
-        let heard = answers.into_iter().filter_map(|answer| match answer {
-            Ok(Answer::Described(description)) => Some(description),
-            _ => None,
+        let heard = addresses.iter().zip(answers).filter_map(|(address, answer)| {
+            self.log_silence(address, answer.as_ref().err());
+            match answer {
+                Ok(Answer::Described(description)) => Some(description),
+                _ => None,
+            }
         });
         heard.collect()
     }
 
-    async fn answer(&self, call: Call) -> Answer {
+    /// Says once why a node does not answer, and once that it does again.
+    fn log_silence(&self, address: &str, problem: Option<&String>) {
+        let mut silent = self.silent.lock();
+        match problem {
+            Some(reason) if silent.get(address) != Some(reason) => {
+                self.log(Level::Warning, &format!("{address} does not answer: {reason}"));
+                silent.insert(address.to_owned(), reason.clone());
+            }
+            None if silent.remove(address).is_some() => {
+                self.log(Level::Information, &format!("{address} answers"));
+            }
+            _ => {}
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, call: Call) -> Answer {
         match call {
             Call::Describe => {
                 let mut place = self.place.lock().await;
@@ -101,6 +119,7 @@ impl ClusterNode {
             Call::Join(founder) => self.take_in(founder).await,
             Call::Decide(command) => self.decide_here(command).await,
             Call::AdvanceClock(by_ms) => Answer::Advanced(self.advance_clock(by_ms).await),
+            Call::Operate(asked) => Answer::Operated(self.operated(asked).await),
             Call::HasBegun(group, replica) => self.has_begun(GroupId(group), ReplicaId(replica)).await,
         }
     }
@@ -146,9 +165,7 @@ impl ClusterNode {
             } => self.ask_to_prepare(&preparation, &addresses).await,
             Action::Join { cluster, addresses } => self.join(cluster, &addresses).await,
             Action::Exit(why) => {
-                self.log(Level::Error, &why);
-                // Another process is this node now: nothing of this one may go on.
-                holdfast_system::process::end(1).await;
+                self.displace(why).await;
             }
             Action::Initialize(_) | Action::BecomeNew(_) => {}
         }

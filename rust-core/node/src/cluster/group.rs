@@ -1,7 +1,8 @@
 //! One group's replica at this node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use holdfast_replication::raft::{DataMachine, RaftGroup};
 use holdfast_state::{GroupId, ReplicaId, Store, StoreId};
@@ -19,6 +20,10 @@ pub(crate) struct GroupNode {
     duties: JoinHandle<()>,
     /// By store: bytes that proposed changes will add, and that evictions proposed with them will free.
     pending: Arc<Mutex<BTreeMap<StoreId, (u64, u64)>>>,
+    /// Sessions whose end is proposed: a change that comes meanwhile opens its session again.
+    ending: Mutex<BTreeSet<u128>>,
+    /// An operator has put the leadership here: through this term it is not moved to where the plan has it.
+    keeps_through: AtomicU64,
 }
 
 /// What a change that is proposed will add, and free, until it is applied.
@@ -36,7 +41,33 @@ impl GroupNode {
             epoch,
             duties,
             pending: Arc::default(),
+            ending: Mutex::default(),
+            keeps_through: AtomicU64::new(0),
         })
+    }
+
+    /// These sessions are about to end.
+    pub(crate) fn begin_ending(&self, sessions: &[u128]) {
+        self.ending.lock().extend(sessions);
+    }
+
+    /// They have, or will not.
+    pub(crate) fn have_ended(&self) {
+        self.ending.lock().clear();
+    }
+
+    /// Whether the session is about to end.
+    pub(crate) fn is_ending(&self, session: u128) -> bool {
+        self.ending.lock().contains(&session)
+    }
+
+    /// The last term of which a leadership stays here, wherever the plan has it.
+    pub(crate) fn keeps_through(&self) -> u64 {
+        self.keeps_through.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn keep_through(&self, term: u64) {
+        self.keeps_through.store(term, Ordering::Relaxed);
     }
 
     /// Counts what a change will add until it is applied.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::controller;
 use super::duties::view;
 use super::member::ClusterNode;
+use super::moving::{Movable, move_leader};
 use crate::log::Level;
 
 /// How long the meta group may take to know that this node leaves.
@@ -124,7 +125,7 @@ impl ClusterNode {
     }
 
     /// Has somebody else lead a group, if this node does.
-    async fn move_away<M: GroupMachine>(&self, group: &RaftGroup<M>) {
+    async fn move_away<M: Movable>(&self, group: &RaftGroup<M>) {
         if !has_lead(group) {
             return;
         }
@@ -135,7 +136,7 @@ impl ClusterNode {
         let mut status = group.watch();
         let led_elsewhere = status.wait_for(|status| status.role != Role::Leader && status.leader.is_some());
         tokio::select! {
-            _ = group.transfer_leader(next, MOVE) => {}
+            _ = move_leader(group, next, MOVE) => {}
             _ = led_elsewhere => {}
         }
     }
@@ -145,7 +146,7 @@ impl ClusterNode {
         let meta = self.meta()?;
         let machine = meta.machine().read();
         let cluster = machine.cluster()?;
-        let view = view(group);
+        let view = view(self, group);
         let progress = group.replication();
         let answers = |id: &ReplicaId| {
             let progress = progress.get(id);

@@ -1,14 +1,14 @@
 //! This node as one of a cluster: what it takes part in, and what it tells others.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use holdfast_replication::raft::{
-    ClusterId, GroupOptions, MembershipError, MetaGroup, PeerOptions, PeerServer, Peers, ProposeError,
+    ClusterId, Dial, GroupOptions, MembershipError, MetaGroup, PeerOptions, PeerServer, Peers, ProposeError,
     RaftGroup, ReplicaAddress, Ticks,
 };
 use holdfast_state::{
@@ -32,6 +32,23 @@ use crate::log::{Level, LogSink};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the meta group may take to decide something.
 const DECISION: Duration = Duration::from_secs(5);
+
+/// What serves a node, as the node sees it.
+pub(crate) trait Host: Send + Sync + 'static {
+    /// Whether a session has a connection here.
+    fn is_connected(&self, session: u128) -> bool;
+
+    /// How the process is doing.
+    fn facts(&self) -> Facts;
+}
+
+/// How a process is doing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) uptime_ms: u64,
+    pub(crate) memory_used: u64,
+    pub(crate) memory_limit: u64,
+}
 
 /// What is guarded while the node finds its cluster.
 pub(crate) struct Place {
@@ -57,10 +74,22 @@ pub struct ClusterNode {
     groups: ArcSwap<BTreeMap<GroupId, Arc<GroupNode>>>,
     /// Stores that were asked for, of the present cluster.
     pub(crate) known_stores: ArcSwap<BTreeMap<StoreId, Arc<ClusterStore>>>,
+    /// Nodes that do not answer, and why, as it was logged.
+    pub(crate) silent: parking_lot::Mutex<BTreeMap<String, String>>,
     /// Told when groups come or go, or when the meta group has decided something here.
     pub(crate) changed: Notify,
     stop: watch::Sender<bool>,
     leaving: AtomicBool,
+    /// Held by whoever starts or stops replicas of groups.
+    pub(crate) placing: Mutex<()>,
+    /// Why this process is no node of the cluster any more, once it is not.
+    displaced: watch::Sender<Option<String>>,
+    /// How long a group remembers a session that nobody uses.
+    pub(crate) session_lifetime: Duration,
+    /// What serves this node.
+    host: OnceLock<Box<dyn Host>>,
+    /// As of [`GroupNode`]s, for the meta group.
+    keeps_meta_through: AtomicU64,
     pub(crate) log: Arc<dyn LogSink>,
 }
 
@@ -70,12 +99,17 @@ impl ClusterNode {
         seed: u64,
         clock: Arc<dyn ClusterClock>,
         options: ClusterOptions,
+        dial: Option<Arc<dyn Dial>>,
+        session_lifetime: Duration,
         log: Arc<dyn LogSink>,
     ) -> Arc<Self> {
-        let peer_options = PeerOptions {
+        let mut peer_options = PeerOptions {
             secret: options.secret.clone(),
             ..PeerOptions::default()
         };
+        if let Some(dial) = dial {
+            peer_options.dial = dial;
+        }
         let incarnation = Incarnation(random());
         let me = founder(&name, &options, incarnation);
         let place = Place {
@@ -93,9 +127,15 @@ impl ClusterNode {
             meta: ArcSwapOption::empty(),
             groups: ArcSwap::default(),
             known_stores: ArcSwap::default(),
+            silent: parking_lot::Mutex::default(),
             changed: Notify::new(),
             stop: watch::Sender::new(false),
             leaving: AtomicBool::new(false),
+            placing: Mutex::new(()),
+            displaced: watch::Sender::new(None),
+            session_lifetime,
+            host: OnceLock::new(),
+            keeps_meta_through: AtomicU64::new(0),
             options,
             log,
         })
@@ -219,8 +259,96 @@ impl ClusterNode {
         self.leaving.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn end(&self) {
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Takes part in nothing any more, and returns when that is so.
+    pub(crate) async fn end(&self) {
         self.stop.send_replace(true);
+        self.stop_groups().await;
+        self.close_meta().await;
+    }
+
+    async fn stop_groups(&self) {
+        // Whoever is starting one has either done so by then or sees that it may not.
+        let _placing = self.placing.lock().await;
+        let groups = self.groups();
+        self.set_groups(BTreeMap::new());
+        for group in groups.values() {
+            group.raft().stop().await;
+        }
+    }
+
+    /// Another process has this node's place, or it has none any more: nothing of this process may go on.
+    pub(crate) async fn displace(&self, why: String) {
+        self.log(Level::Error, &why);
+        self.displaced.send_replace(Some(why));
+        self.end().await;
+    }
+
+    /// Waits until another process has this node's place in the cluster, or the node was removed from it: why.
+    pub async fn displaced(&self) -> String {
+        let mut displaced = self.displaced.subscribe();
+        // The sender is this node's own, and so still there.
+        let _ = displaced.wait_for(Option::is_some).await;
+        let why = displaced.borrow().clone();
+        why.unwrap_or_default()
+    }
+
+    /// Why this process is no node of the cluster any more, if it is not.
+    #[must_use]
+    pub fn why_displaced(&self) -> Option<String> {
+        self.displaced.borrow().clone()
+    }
+
+    /// Says what serves this node; once.
+    pub(crate) fn set_host(&self, host: impl Host) {
+        let _ = self.host.set(Box::new(host));
+    }
+
+    pub(crate) fn is_connected(&self, session: u128) -> bool {
+        self.host.get().is_some_and(|host| host.is_connected(session))
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        self.host.get().map(|host| host.facts()).unwrap_or_default()
+    }
+
+    /// Whether a leadership of this term, which this node has, stays here wherever the plan has it.
+    pub(crate) fn keeps_leader(&self, group: GroupId, term: u64) -> bool {
+        let through = match group {
+            GroupId::META => self.keeps_meta_through.load(Ordering::Relaxed),
+            group => self.group(group).map_or(0, |here| here.keeps_through()),
+        };
+        term <= through
+    }
+
+    /// Has the leadership that this node has, or is about to get, stay here until it is lost, or not.
+    pub(crate) fn keep_leader(&self, group: GroupId, keeps: bool) {
+        // Of the next term, or the one after it when the first vote is split.
+        let through = |term: u64| if keeps { term + 2 } else { 0 };
+        match group {
+            GroupId::META => {
+                if let Some(meta) = self.meta() {
+                    let through = through(meta.status().term);
+                    self.keeps_meta_through.store(through, Ordering::Relaxed);
+                }
+            }
+            group => {
+                if let Some(here) = self.group(group) {
+                    here.keep_through(through(here.raft().status().term));
+                }
+            }
+        }
+    }
+
+    /// Has all leaderships go by the plan.
+    pub(crate) fn keep_no_leader(&self) {
+        self.keeps_meta_through.store(0, Ordering::Relaxed);
+        for group in self.groups().values() {
+            group.keep_through(0);
+        }
     }
 
     /// What the node says of itself to the meta group.
@@ -237,6 +365,11 @@ impl ClusterNode {
 
     /// Takes part in the meta group of a cluster, with this replica.
     pub(crate) async fn open_meta(&self, cluster: ClusterId, replica: ReplicaId) -> Result<(), String> {
+        // A node that ends takes part in nothing any more.
+        let _placing = self.placing.lock().await;
+        if self.is_stopped() {
+            return Err("the node is stopping".to_owned());
+        }
         self.peers.set_cluster(cluster);
         let machine = Arc::new(MetaGroup::new(0));
         let mut options = GroupOptions::new(GroupId::META, replica, machine, self.peers.clone());
@@ -289,10 +422,7 @@ impl ClusterNode {
     pub(crate) async fn become_new(&self, place: &mut Place, why: &str) {
         self.log(Level::Warning, &format!("starting again as a new node: {why}"));
         self.close_meta().await;
-        for group in self.groups().values() {
-            group.raft().stop().await;
-        }
-        self.set_groups(BTreeMap::new());
+        self.stop_groups().await;
         self.known_stores.store(Arc::default());
         let incarnation = Incarnation(random());
         self.incarnation.store(Arc::new(incarnation));
@@ -361,7 +491,7 @@ impl ClusterNode {
 }
 
 /// Voters that a group should have.
-fn wanted(cluster: &Cluster, group: GroupId) -> usize {
+pub(crate) fn wanted(cluster: &Cluster, group: GroupId) -> usize {
     let settings = &cluster.settings;
     let replicas = match settings.kind_of(group) {
         Some((GroupKind::Cache, _)) => settings.cache_replicas,

@@ -48,6 +48,11 @@ pub(crate) async fn keep(node: Arc<ClusterNode>) {
 }
 
 async fn place(node: &Arc<ClusterNode>) {
+    // The node may become a new one, or stop, while this runs: nothing is started behind its back.
+    let _placing = node.placing.lock().await;
+    if node.is_stopped() {
+        return;
+    }
     let Some(wanted) = wanted(node) else {
         return;
     };

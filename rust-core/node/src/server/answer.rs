@@ -110,6 +110,7 @@ impl Caller {
                 Code::Unsupported,
                 "this node belongs to no cluster: it has everything itself",
             )),
+            (Operation::ClusterAdmin, _) => self.administer_alone(payload),
             (_, Some(store)) => self.in_store(operation, store, header, (key, value), dedupe_hits),
             (_, None) => Err(Failure::new(
                 Code::InvalidArgument,

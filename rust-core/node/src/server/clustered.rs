@@ -1,6 +1,6 @@
 //! Serving as one node of several: requests go through the groups' logs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use holdfast_proto::limits::check_clock_step;
@@ -12,6 +12,7 @@ use holdfast_state::StoreId;
 use prost::Message;
 use tokio::time::{Instant, timeout_at};
 
+use super::administering::{operate, reply_of, request_of};
 use super::answer::{Answer, Caller};
 use super::connection::Connection;
 use super::failure::Failure;
@@ -19,29 +20,39 @@ use super::inbound::{Input, needs_store, out_of_place, waiting};
 use super::jobs::{JobState, Unanswered, out_of_time};
 use super::link::Link;
 use super::options::ServerOptions;
+use super::peer_dial::dial;
 use super::shared::Shared;
 use super::trusting::Trusting;
 use crate::Node;
-use crate::cluster::{Asked, Away, Calls, ClusterNode, ClusterStore, elsewhere, find, keep, lead_meta};
+use crate::cluster::{
+    Asked, Away, Calls, ClusterNode, ClusterStore, Facts, Host, elsewhere, find, keep, lead_meta,
+};
 
 /// What other nodes may send ahead.
 pub(super) const WINDOW: u32 = 8 * 1024 * 1024;
 
 /// The node as one of several, if it is to be.
-pub(super) fn node(node: &Node, options: &ServerOptions) -> Option<Arc<ClusterNode>> {
-    let mut cluster = options.cluster.clone()?;
+///
+/// # Errors
+/// `InvalidSetting`: what it needs to connect to the others over TLS cannot be used.
+pub(super) fn node(node: &Node, options: &ServerOptions) -> Result<Option<Arc<ClusterNode>>, Error> {
+    let Some(mut cluster) = options.cluster.clone() else {
+        return Ok(None);
+    };
     if cluster.secret.is_empty() {
         // Whoever may do everything as a client may be a peer as well, unless a secret of their own is given.
         cluster.secret = options.token.clone().unwrap_or_default();
     }
     let seed = node.seed();
-    Some(ClusterNode::new(
+    Ok(Some(ClusterNode::new(
         node.name().to_owned(),
         seed,
         Arc::clone(node.clock()),
         cluster,
+        dial(options.tls.as_ref())?,
+        options.limits.session_lifetime,
         Arc::clone(&options.log),
-    ))
+    )))
 }
 
 /// Starts what a node of a cluster does by itself.
@@ -50,9 +61,46 @@ pub(super) fn start(shared: &Arc<Shared>) {
         return;
     };
     cluster.peers.set_calls(Arc::new(Calls(Arc::downgrade(cluster))));
+    cluster.set_host(ServedBy(Arc::downgrade(shared)));
+    tokio::spawn(leave_when_displaced(Arc::downgrade(shared), Arc::clone(cluster)));
     tokio::spawn(find(Arc::clone(cluster)));
     tokio::spawn(keep(Arc::clone(cluster)));
     tokio::spawn(lead_meta(Arc::clone(cluster)));
+}
+
+/// The server of a node, as the node sees it.
+struct ServedBy(Weak<Shared>);
+
+impl Host for ServedBy {
+    fn is_connected(&self, session: u128) -> bool {
+        let shared = self.0.upgrade();
+        shared.is_some_and(|shared| shared.sessions.is_connected(session))
+    }
+
+    fn facts(&self) -> Facts {
+        let Some(shared) = self.0.upgrade() else {
+            return Facts::default();
+        };
+        Facts {
+            uptime_ms: u64::try_from(shared.uptime().as_millis()).unwrap_or(u64::MAX),
+            memory_used: shared.node().memory_used(),
+            memory_limit: shared.node().memory_limit(),
+        }
+    }
+}
+
+/// A process whose place another one has answers nobody any more.
+async fn leave_when_displaced(shared: Weak<Shared>, cluster: Arc<ClusterNode>) {
+    tokio::select! {
+        biased;
+        _ = cluster.displaced() => {}
+        () = cluster.stopped() => return,
+    }
+    if let Some(shared) = shared.upgrade() {
+        shared.begin_stop();
+        shared.close_connections();
+        shared.end();
+    }
 }
 
 /// The service that other nodes call. A connection that shows their secret may stay.
@@ -142,7 +190,7 @@ fn answer(link: &Link, unanswered: Unanswered, result: Result<Answer, Away>) {
         Ok(answer) => unanswered.answer(Ok(answer), 0),
         Err(Away::Failed(failure)) => unanswered.answer(Err(failure), 0),
         Err(Away::Elsewhere(leader)) => unanswered.answer(Ok(elsewhere(leader.as_ref())), 0),
-        // Nobody here can say whether the change was made. The connection ends without an answer: the client asks again
+        // Nobody here can say whether the numbered change was made. The connection ends without an answer: the client asks again
         // with the same number, wherever the group is led now, and gets the first outcome if there was one.
         Err(Away::Lost) => {
             unanswered.forget();
@@ -175,6 +223,7 @@ async fn run(
             }),
             None => Err(Away::Elsewhere(None)),
         },
+        (Operation::ClusterAdmin, _) => Ok(administer(caller, &payload).await?),
         (Operation::OpenStore, _) => Ok(open(caller, cluster, &header, &payload).await?.into()),
         (Operation::AdvanceClock, _) => Ok(advance_clock(caller, cluster, &header).await?.into()),
         (_, Some(store)) => {
@@ -185,7 +234,10 @@ async fn run(
                 store,
                 session,
             };
-            cluster.serve(&asked).await
+            match cluster.serve(&asked).await {
+                Err(Away::Lost) if asked.header.sequence == 0 => Err(lost_unnumbered(operation)),
+                answered => answered,
+            }
         }
         (_, None) => Err(Failure::new(Code::InvalidArgument, "this operation needs a store").into()),
     }
@@ -204,6 +256,27 @@ async fn advance_clock(
         number: now.0,
         ..ReplyHeader::default()
     })
+}
+
+/// What an operator asks over a session.
+async fn administer(caller: &Caller, payload: &[u8]) -> Result<Answer, Failure> {
+    let permissions = caller.shared.options().permissions;
+    permissions.check(&caller.identity, "", "", Operation::ClusterAdmin)?;
+    let reply = operate(&caller.shared, request_of(payload)?).await?;
+    Ok(reply_of(&reply))
+}
+
+/// Nobody can ask again for the outcome of a change that has no number: it is said to be unknown, and the connection and
+/// what else is on it goes on.
+#[cold]
+fn lost_unnumbered(operation: Operation) -> Away {
+    if !operation.is_change() {
+        return Away::Elsewhere(None);
+    }
+    let message = "the group's leader changed before the change was known to be made: it may have been";
+    Error::new(Code::Unavailable, message)
+        .with_outcome(Outcome::Unknown)
+        .into()
 }
 
 #[cold]

@@ -6,7 +6,7 @@ use crossbeam_utils::CachePadded;
 use holdfast_proto::session::Operation;
 
 /// One more than the highest operation number.
-pub const OPERATIONS: usize = 20;
+pub const OPERATIONS: usize = 21;
 /// Number of [`CodeClass`]es.
 pub const CODE_CLASSES: usize = 4;
 const STRIPES: usize = 16;
@@ -80,6 +80,7 @@ pub fn operation_name(number: usize) -> Option<&'static str> {
         Operation::AdvanceClock => "advance_clock",
         Operation::Ping => "ping",
         Operation::ClusterMap => "cluster_map",
+        Operation::ClusterAdmin => "cluster_admin",
     })
 }
 

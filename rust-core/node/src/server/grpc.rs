@@ -10,9 +10,16 @@ use std::time::Duration;
 
 use holdfast_proto::admin::admin_server::{Admin, AdminServer};
 use holdfast_proto::admin::{
-    Connection, DESCRIPTORS, GetNodeRequest, GetNodeResponse, ListConnectionsRequest,
+    Connection, DESCRIPTORS, ERROR_CODE, GetNodeRequest, GetNodeResponse, ListConnectionsRequest,
     ListConnectionsResponse, ListStoresRequest, ListStoresResponse, Store,
 };
+use holdfast_proto::cluster::cluster_reply::Answer;
+use holdfast_proto::cluster::cluster_request::Ask;
+use holdfast_proto::cluster::{
+    ClusterRequest, ClusterStatus, GetClusterRequest, LeadersMoved, MoveLeaderRequest, RemoveNodeRequest,
+    RemoveNodeResponse, TransferLeadersRequest,
+};
+use holdfast_proto::{Code, Error};
 use holdfast_state::StoreClass;
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
@@ -22,6 +29,7 @@ use tonic::{Request, Response, Status};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use super::administering::operate;
 use super::grpc_stream::{GrpcPeer, GrpcStream};
 use super::http::not_ready;
 use super::shared::Shared;
@@ -162,6 +170,36 @@ impl Guard {
 
 struct AdminService(Arc<Shared>);
 
+impl AdminService {
+    async fn operate(&self, ask: Ask) -> Result<Answer, Status> {
+        let request = ClusterRequest { ask: Some(ask) };
+        let reply = operate(&self.0, request).await.map_err(status_of)?;
+        reply.answer.ok_or_else(not_an_answer)
+    }
+}
+
+/// An error as gRPC has it; the metadata says which of Holdfast's codes it is.
+fn status_of(error: Error) -> Status {
+    let code = match error.code {
+        Code::InvalidArgument => tonic::Code::InvalidArgument,
+        Code::NodeNotFound | Code::GroupNotFound => tonic::Code::NotFound,
+        Code::NodeInUse => tonic::Code::FailedPrecondition,
+        Code::Unsupported => tonic::Code::Unimplemented,
+        Code::Unavailable => tonic::Code::Unavailable,
+        _ => tonic::Code::Internal,
+    };
+    let mut status = Status::new(code, error.message);
+    status
+        .metadata_mut()
+        .insert(ERROR_CODE, u64::from(error.code.number()).into());
+    status
+}
+
+#[cold]
+fn not_an_answer() -> Status {
+    Status::internal("another node's answer is none to the question")
+}
+
 #[tonic::async_trait]
 impl Admin for AdminService {
     async fn get_node(&self, _: Request<GetNodeRequest>) -> Result<Response<GetNodeResponse>, Status> {
@@ -202,6 +240,46 @@ impl Admin for AdminService {
             .collect();
         stores.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(Response::new(ListStoresResponse { stores }))
+    }
+
+    async fn get_cluster(
+        &self,
+        request: Request<GetClusterRequest>,
+    ) -> Result<Response<ClusterStatus>, Status> {
+        match self.operate(Ask::Get(request.into_inner())).await? {
+            Answer::Status(status) => Ok(Response::new(status)),
+            _ => Err(not_an_answer()),
+        }
+    }
+
+    async fn remove_node(
+        &self,
+        request: Request<RemoveNodeRequest>,
+    ) -> Result<Response<RemoveNodeResponse>, Status> {
+        match self.operate(Ask::RemoveNode(request.into_inner())).await? {
+            Answer::Removed(removed) => Ok(Response::new(removed)),
+            _ => Err(not_an_answer()),
+        }
+    }
+
+    async fn move_leader(
+        &self,
+        request: Request<MoveLeaderRequest>,
+    ) -> Result<Response<LeadersMoved>, Status> {
+        match self.operate(Ask::MoveLeader(request.into_inner())).await? {
+            Answer::Moved(moved) => Ok(Response::new(moved)),
+            _ => Err(not_an_answer()),
+        }
+    }
+
+    async fn transfer_leaders(
+        &self,
+        request: Request<TransferLeadersRequest>,
+    ) -> Result<Response<LeadersMoved>, Status> {
+        match self.operate(Ask::TransferLeaders(request.into_inner())).await? {
+            Answer::Moved(moved) => Ok(Response::new(moved)),
+            _ => Err(not_an_answer()),
+        }
     }
 
     async fn list_connections(

@@ -295,6 +295,7 @@ pub(super) fn needs_store(operation: Operation) -> bool {
             | Operation::AdvanceClock
             | Operation::Ping
             | Operation::ClusterMap
+            | Operation::ClusterAdmin
             | Operation::Unspecified
     )
 }

@@ -84,6 +84,16 @@ impl Sessions {
         Some((used, known))
     }
 
+    /// Whether the session has a connection now.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_connected(&self, id: u128) -> bool {
+        let table = self.table.lock();
+        table
+            .records
+            .get(&id)
+            .is_some_and(|record| record.connections > 0)
+    }
+
     fn disconnect(&self, id: u128) {
         let mut table = self.table.lock();
         let number = table.next_left + 1;

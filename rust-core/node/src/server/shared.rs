@@ -98,10 +98,16 @@ impl Shared {
             started: Instant::now(),
             started_unix_ms: first_revision() / 1_000,
             #[cfg(feature = "cluster")]
-            cluster: super::clustered::node(&node, &options),
+            cluster: None,
             node,
             options,
         }
+    }
+
+    /// The same as one of several.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn with_cluster(self, cluster: Option<Arc<crate::cluster::ClusterNode>>) -> Shared {
+        Shared { cluster, ..self }
     }
 
     /// The node that is served.

@@ -28,6 +28,8 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// Authorities of clients; with them every client must show a certificate of one.
     pub client_ca: Option<PathBuf>,
+    /// Authorities of the other nodes of a cluster; without it those of clients.
+    pub peer_ca: Option<PathBuf>,
 }
 
 /// Reads the files.
@@ -44,10 +46,12 @@ pub(crate) fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, Error
     let builder = match &files.client_ca {
         None => builder.with_no_client_auth(),
         Some(file) => {
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(file)?), provider)
-                    .build()
-                    .map_err(|error| refused("tls-client-ca", file, &error))?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(
+                Arc::new(authorities("tls-client-ca", file)?),
+                provider,
+            )
+            .build()
+            .map_err(|error| refused("tls-client-ca", file, &error))?;
             builder.with_client_cert_verifier(verifier)
         }
     };
@@ -60,6 +64,34 @@ pub(crate) fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, Error
         )
     })?;
     config.alpn_protocols = vec![ALPN.to_vec(), GRPC_ALPN.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// What a node of a cluster connects to the others with: it trusts their authorities, and shows its own certificate.
+///
+/// # Errors
+/// `InvalidSetting` that names the setting, the file and what is wrong with it.
+#[cfg(feature = "cluster")]
+pub(crate) fn peer_config(files: &TlsFiles) -> Result<Arc<rustls::ClientConfig>, Error> {
+    let (setting, authority) = match (&files.peer_ca, &files.client_ca) {
+        (Some(file), _) => ("tls-ca", file),
+        (None, Some(file)) => ("tls-client-ca", file),
+        (None, None) => {
+            let message = "setting 'tls-ca' is missing: with TLS the nodes of a cluster connect to each other over TLS \
+                           too, and must know the authorities of each other's certificates";
+            return Err(Error::new(Code::InvalidSetting, message));
+        }
+    };
+    let chain = certificates("tls-certificate", &files.certificate)?;
+    let key = private_key(&files.key)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| refused("tls-certificate", &files.certificate, &error))?
+        .with_root_certificates(authorities(setting, authority)?)
+        .with_client_auth_cert(chain, key)
+        .map_err(|error| refused("tls-key", &files.key, &error))?;
+    config.alpn_protocols = vec![GRPC_ALPN.to_vec()];
     Ok(Arc::new(config))
 }
 
@@ -111,12 +143,12 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     })
 }
 
-fn authorities(file: &Path) -> Result<RootCertStore, Error> {
+fn authorities(setting: &str, file: &Path) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates("tls-client-ca", file)? {
+    for certificate in certificates(setting, file)? {
         roots
             .add(certificate)
-            .map_err(|error| refused("tls-client-ca", file, &error))?;
+            .map_err(|error| refused(setting, file, &error))?;
     }
     Ok(roots)
 }
@@ -172,6 +204,7 @@ mod tests {
         let certificate = folder.file("node.pem", &certificate.pem());
         let files = TlsFiles {
             client_ca: Some(certificate.clone()),
+            peer_ca: None,
             certificate,
             key: folder.file("node.key", &key.serialize_pem()),
         };
@@ -187,6 +220,7 @@ mod tests {
             certificate: folder.file("node.pem", &certificate.pem()),
             key: folder.file("node.key", &key.serialize_pem()),
             client_ca: None,
+            peer_ca: None,
         };
         let missing = message(&TlsFiles {
             certificate: folder.0.path().join("none.pem"),

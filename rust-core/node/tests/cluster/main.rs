@@ -5,11 +5,17 @@ mod nodes;
 #[path = "../server/peer.rs"]
 mod peer;
 
+use std::time::Duration;
+
 use holdfast_proto::Code;
+use holdfast_proto::cluster::cluster_reply::Answer;
+use holdfast_proto::cluster::cluster_request::Ask;
+use holdfast_proto::cluster::{ClusterReply, ClusterRequest, MoveLeaderRequest};
 use holdfast_proto::session::{Operation, StoreClass, features, flags};
 
 use nodes::Nodes;
 use peer::{request, until};
+use prost::Message;
 
 #[test]
 fn three_nodes_that_start_in_any_order_form_one_cluster_and_say_so() {
@@ -219,4 +225,80 @@ fn a_cache_store_keeps_its_budget_in_each_group() {
         (100..=256).contains(&kept),
         "{kept} of 600 values of 16 KiB are in 4 MiB"
     );
+}
+
+#[test]
+fn a_session_that_nobody_uses_ends_in_its_groups_and_one_that_is_connected_does_not() {
+    let mut nodes = Nodes::new(3);
+    nodes.session_lifetime = Duration::from_millis(300);
+    (0..3).for_each(|node| nodes.start(node));
+    nodes.wait_until_ready();
+    let store = nodes.open("table", StoreClass::Coordination);
+    let leader = nodes.leader_of_key(store, b"counter");
+    let mut increment = request(Operation::Increment, store.id);
+    (
+        increment.delta,
+        increment.sequence,
+        increment.first_unacknowledged,
+    ) = (5, 1, 1);
+    let mut connected = nodes.connect(leader, 71);
+    for (session, peer) in [(71, &mut connected), (72, &mut nodes.connect(leader, 72))] {
+        let first = peer.call(increment.clone(), b"counter", &[]).ok();
+        assert_eq!(first.header.number, (session - 70) * 5);
+    }
+    // A few lifetimes pass, by the cluster's own clock.
+    let mut put = request(Operation::Put, store.id);
+    put.ttl_ms = 2_000;
+    nodes
+        .follow(store, b"clock", |peer| peer.call(put.clone(), b"clock", b""), 3)
+        .ok();
+    until("time has passed", || nodes.get(store, b"clock").is_none());
+    assert_eq!(
+        nodes.leader_of_key(store, b"counter"),
+        leader,
+        "the leadership has not moved"
+    );
+    increment.flags |= flags::RETRY;
+    let again = connected.call(increment.clone(), b"counter", &[]).ok();
+    assert_eq!(again.header.number, 5, "its first outcome is remembered");
+    let expired = nodes.connect(leader, 72).call(increment.clone(), b"counter", &[]);
+    assert_eq!(expired.header.code, Code::SessionExpired.number());
+    // What is new opens it again.
+    increment.flags &= !flags::RETRY;
+    (increment.sequence, increment.first_unacknowledged) = (2, 2);
+    let new = nodes.connect(leader, 72).call(increment, b"counter", &[]).ok();
+    assert_eq!(new.header.number, 15);
+}
+
+#[test]
+fn leaderships_move_as_an_operator_says_and_a_linearizable_reader_elsewhere_is_sent_on() {
+    let nodes = Nodes::formed(3);
+    let store = nodes.open("table", StoreClass::Coordination);
+    nodes.put(store, b"key", b"value");
+    let leader = nodes.leader_of_key(store, b"key");
+    let group = nodes.group(store, b"key");
+    let to = (leader + 1) % 3;
+    let ask = MoveLeaderRequest {
+        group,
+        node: format!("n{to}"),
+    };
+    let asked = ClusterRequest {
+        ask: Some(Ask::MoveLeader(ask)),
+    };
+    // Any node will do.
+    let reply = nodes.connect((leader + 2) % 3, 5).call(
+        request(Operation::ClusterAdmin, 0),
+        &[],
+        &asked.encode_to_vec(),
+    );
+    let reply = ClusterReply::decode(&reply.ok().payload[..]).expect("an answer");
+    let Some(Answer::Moved(moved)) = reply.answer else {
+        panic!("{reply:?}")
+    };
+    assert_eq!((moved.moves.len(), moved.moves[0].error.as_str()), (1, ""));
+    let reply = nodes
+        .connect(leader, 9)
+        .call(request(Operation::Get, store.id), b"key", &[]);
+    assert_eq!(reply.header.redirect, nodes.address(to));
+    assert_eq!(nodes.get(store, b"key").as_deref(), Some(&b"value"[..]));
 }

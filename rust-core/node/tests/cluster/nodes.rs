@@ -35,6 +35,8 @@ pub(crate) struct Nodes {
     running: Vec<Option<Running>>,
     /// Whether clocks move only when they are told to.
     moved_by_hand: bool,
+    /// How long a session without a connection is remembered.
+    pub(crate) session_lifetime: Duration,
     /// One connection to each node, for questions that change nothing.
     asking: RefCell<Vec<Option<Peer>>>,
 }
@@ -50,6 +52,7 @@ impl Nodes {
             addresses: free.iter().map(address).collect(),
             running: (0..count).map(|_| None).collect(),
             moved_by_hand: false,
+            session_lifetime: Duration::from_secs(5 * 60),
             asking: RefCell::new((0..count).map(|_| None).collect()),
         }
     }
@@ -95,6 +98,7 @@ impl Nodes {
         }));
         let address = self.addresses[node].clone();
         let mut options = ServerOptions::new(address.parse().expect("an address"), Arc::new(NoLog));
+        options.limits.session_lifetime = self.session_lifetime;
         options.cluster = Some(ClusterOptions {
             join: self.addresses.clone(),
             advertise: address,
@@ -200,7 +204,7 @@ impl Nodes {
         }
     }
 
-    fn group(&self, store: Opened, key: &[u8]) -> u32 {
+    pub(crate) fn group(&self, store: Opened, key: &[u8]) -> u32 {
         let id = StoreId(store.id);
         let count = |slot: Slot, count: u16| u32::from(slot.0 % count);
         match store.class {

@@ -93,6 +93,7 @@ fn a_failed_tls_handshake_is_logged_but_not_a_peer_that_says_nothing() {
         certificate: file("node.pem", certified.cert.pem()),
         key: file("node.key", certified.signing_key.serialize_pem()),
         client_ca: None,
+        peer_ca: None,
     };
     let (served, warnings) = served(|options| options.tls = Some(files));
     let connect = || {

@@ -77,6 +77,7 @@ fn each() -> Vec<(RequestHeader, Vec<u8>)> {
         ..RequestHeader::default()
     };
     each.push((cluster_map, Vec::new()));
+    each.push((read(Operation::ClusterAdmin), Vec::new()));
     each
 }
 

@@ -26,7 +26,7 @@ use super::runtime::Ticks;
 use super::status::{GroupStatus, ReplicaProgress};
 use super::timing::ClusterTiming;
 use super::types::{RaftId, Types};
-use super::under_way::UnderWay;
+use super::under_way::{Stamped, UnderWay};
 use super::{log_keeper, watcher};
 use holdfast_state::{GroupId, ReplicaId};
 
@@ -37,6 +37,11 @@ impl<M: GroupMachine> Clone for RaftGroup<M> {
     fn clone(&self) -> Self {
         RaftGroup(Arc::clone(&self.0))
     }
+}
+
+/// A leader's present moment stands still for readers; see [`RaftGroup::hold_clock`].
+pub struct HeldClock {
+    _stamp: Option<Stamped>,
 }
 
 pub(crate) struct Core<M: GroupMachine> {
@@ -230,6 +235,16 @@ impl<M: GroupMachine> RaftGroup<M> {
             .unwrap_or_else(|| self.0.machine.applied_at())
     }
 
+    /// Lets [`RaftGroup::now`] stand still while the answer is held, so that a leadership that is about to move has told
+    /// no reader of a moment that the next leader does not know of: log something after this, then move it. Entries are
+    /// stamped as always. Holds nothing at a replica that does not lead.
+    #[must_use]
+    pub fn hold_clock(&self) -> HeldClock {
+        HeldClock {
+            _stamp: self.0.under_way.stamp(&self.0.clock).map(|(.., stamped)| stamped),
+        }
+    }
+
     /// Whether this replica leads and takes proposals.
     #[must_use]
     pub fn leads(&self) -> bool {
@@ -252,6 +267,17 @@ impl<M: GroupMachine> RaftGroup<M> {
     #[must_use]
     pub fn applied_index(&self) -> u64 {
         *self.0.progress.borrow()
+    }
+
+    /// The index of the last entry of the log here.
+    #[must_use]
+    pub fn last_index(&self) -> u64 {
+        self.0
+            .raft
+            .metrics()
+            .borrow_watched()
+            .last_log_index
+            .unwrap_or_default()
     }
 
     /// Bytes that the log takes in memory or on disk.

@@ -109,14 +109,7 @@ impl Network {
     pub fn switch_on(&self, host: usize) {
         world::with(|world, _| {
             world.hosts[host].power = Power::On;
-            world.hosts[host].ended = None;
         });
-    }
-
-    /// The code with which the machine's process has ended itself, if it has.
-    #[must_use]
-    pub fn ended(&self, host: usize) -> Option<i32> {
-        world::with(|world, _| world.hosts[host].ended)
     }
 
     /// Whether something listens there.
@@ -130,13 +123,4 @@ impl Drop for Network {
     fn drop(&mut self) {
         world::install(None);
     }
-}
-
-/// The process of the machine that is being stepped ends itself; false: there is none.
-pub(crate) fn end_process(code: i32) -> bool {
-    let Some(clock) = Clock::current() else {
-        return false;
-    };
-    world::with(|world, _| world.hosts[clock.host].ended = Some(code));
-    true
 }

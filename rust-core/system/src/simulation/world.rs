@@ -25,8 +25,6 @@ pub(super) enum Power {
 pub(super) struct Host {
     pub(super) power: Power,
     next_port: u16,
-    /// The process has ended itself.
-    pub(super) ended: Option<i32>,
 }
 
 #[derive(Default)]
@@ -91,7 +89,6 @@ impl World {
         let host = |_| Host {
             power: Power::On,
             next_port: FIRST_PORT,
-            ended: None,
         };
         World {
             now_ms: 0,

@@ -104,7 +104,8 @@ impl Here<'_> {
                 "a change with a sequence number needs a session: the Hello named none",
             )
         })?;
-        if machine.session(session).is_none() && !self.asked.header.has(flags::RETRY) {
+        let opens = machine.session(session).is_none() || self.group.is_ending(session);
+        if opens && !self.asked.header.has(flags::RETRY) {
             commands.push(
                 Command::Group(GroupCommand::OpenSession { session })
                     .encode()

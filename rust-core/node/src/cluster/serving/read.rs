@@ -6,13 +6,14 @@ use holdfast_proto::session::{
     ItemReader, Operation, ReplyHeader, RequestHeader, ScanCursor, StoreStats, flags, push_item,
 };
 use holdfast_proto::{Code, Error};
-use holdfast_replication::raft::ReadMode;
+use holdfast_replication::raft::{ProposeError, ReadMode};
 use holdfast_state::{
     Change, Command, EntryView, GroupKind, KeyHash, Machine, Outcome, Query, Read, SLOTS, ScanPosition, Slot,
-    Store,
+    Store, Timestamp,
 };
 
 use super::{Away, Here};
+use crate::cluster::duties::expire_step;
 use crate::server::answer::{Answer, describe, read_mode};
 use crate::server::many::{PAGE_BYTES, of_items, page_limit, reply_too_large, room_for, survey};
 
@@ -32,9 +33,9 @@ impl Here<'_> {
             }
             Operation::GetMany => self.get_many(&machine, &store).await,
             Operation::Count => {
-                self.expire_due(&machine, &store).await?;
+                let now = self.expire_due(&machine, &store).await?;
                 let (key, end) = asked.header.key_and_value(&asked.payload)?;
-                let count = store.count(self.group.raft().now(), &asked.header.range(key, end));
+                let count = store.count(now, &asked.header.range(key, end));
                 let number = i64::try_from(count).unwrap_or(i64::MAX);
                 Ok(ReplyHeader {
                     number,
@@ -52,8 +53,8 @@ impl Here<'_> {
                 .into())
             }
             _ => {
-                self.expire_due(&machine, &store).await?;
-                self.scan(&machine)
+                let now = self.expire_due(&machine, &store).await?;
+                self.scan(&machine, now)
             }
         }
     }
@@ -83,37 +84,55 @@ impl Here<'_> {
             match read.map_err(Error::from)? {
                 Read::Hit(found) => return Ok(found.into()),
                 Read::Miss => return Ok(ReplyHeader::default().into()),
-                // A coordination store's reader sees an entry go when the log says so, or at another replica not at all.
-                Read::Due if raft.leads() => self.expire_due(machine, store).await?,
-                // It does not lead any more: its clock is not the next leader's.
-                Read::Due if matches!(self.mode(), ReadMode::Lease | ReadMode::ReadIndex) => {
-                    return Err(Away::Elsewhere(None));
-                }
+                // A coordination store's reader sees an entry go when the log says so.
+                Read::Due if raft.leads() => drop(self.expire_due(machine, store).await?),
+                // The leadership was lost behind the barrier: the next leader's clock may not have come as far yet.
+                Read::Due if self.must_lead() => return Err(self.lost_lead()),
                 Read::Due => return Ok(ReplyHeader::default().into()),
             }
         }
     }
 
-    /// Makes deadlines that have passed in a coordination store true, by the log.
-    pub(super) async fn expire_due(&self, machine: &Machine, store: &Store) -> Result<(), Away> {
+    /// Makes deadlines that have passed in a coordination store true, by the log. The moment to read at: of what is due by
+    /// then nothing is there any more.
+    pub(super) async fn expire_due(&self, machine: &Machine, store: &Store) -> Result<Timestamp, Away> {
         let raft = self.group.raft();
         let now = raft.now();
-        if self.asked.store.kind() != GroupKind::Coordination
-            || !raft.leads()
-            || store.next_deadline().is_none_or(|due| due > now)
-        {
-            return Ok(());
+        let is_due = || store.next_deadline().is_some_and(|due| due <= now);
+        if self.asked.store.kind() != GroupKind::Coordination {
+            return Ok(now);
         }
-        let work = machine.due(now, STEP as usize);
-        let commands = work
-            .iter()
-            .flat_map(|work| crate::cluster::duties::commands_of(work, now));
-        let commands: Vec<Bytes> = commands.collect();
-        if commands.is_empty() {
-            return Ok(());
+        while is_due() {
+            if !raft.leads() {
+                // Nobody who leads has said that it is gone.
+                return if self.must_lead() {
+                    Err(self.lost_lead())
+                } else {
+                    Ok(now)
+                };
+            }
+            // A reader that was to change nothing asks again: what was proposed is done or is still due.
+            let again = expire_step(raft, machine, now)
+                .await
+                .map_err(|error| match error {
+                    ProposeError::Unknown => self.lost_lead(),
+                    error => error.into(),
+                })?;
+            if !again {
+                break;
+            }
         }
-        raft.propose_all(commands)?.await?;
-        Ok(())
+        Ok(now)
+    }
+
+    /// Whether only the leader may answer.
+    fn must_lead(&self) -> bool {
+        !matches!(self.mode(), ReadMode::Bounded(_) | ReadMode::Local)
+    }
+
+    /// Another node leads by now, or will.
+    fn lost_lead(&self) -> Away {
+        Away::Elsewhere(self.group.raft().status().leader.map(|(_, leader)| leader))
     }
 
     /// The command that makes the deadline of a key true, when it has passed.
@@ -138,7 +157,7 @@ impl Here<'_> {
         let asked = self.asked;
         let (items, bytes) = survey(&asked.header, &asked.payload)?;
         check_batch(bytes)?;
-        self.expire_due(machine, store).await?;
+        let now = self.expire_due(machine, store).await?;
         let mut room = room_for(items)?;
         let mut keys = Vec::with_capacity(items);
         let mut reader = ItemReader::new(&asked.payload);
@@ -149,7 +168,6 @@ impl Here<'_> {
         let mut reply = Vec::new();
         let mut fits = true;
         let places = keys.iter().map(|key| (store.place(key), *key));
-        let now = self.group.raft().now();
         let read = machine.get_many(store, now, places, true, |_, entry| {
             let value = entry.as_ref().map_or(&[][..], |entry| entry.value());
             fits &= value.len() <= room;
@@ -168,7 +186,7 @@ impl Here<'_> {
     }
 
     /// A page of the group's part of a store.
-    fn scan(&self, machine: &Machine) -> Result<Answer, Away> {
+    fn scan(&self, machine: &Machine, now: Timestamp) -> Result<Answer, Away> {
         let (asked, class) = (self.asked, self.asked.store.settings.class);
         let header = &asked.header;
         let (key, end) = header.key_and_value(&asked.payload)?;
@@ -200,7 +218,6 @@ impl Here<'_> {
         }
         let mut reply = Vec::new();
         let (mut items, mut bytes) = (0, PAGE_BYTES);
-        let now = self.group.raft().now();
         while let Some(current) = slot {
             let query = Query::Scan {
                 store: asked.store.id,

@@ -162,7 +162,10 @@ impl Link {
     async fn connect(&self) -> Result<Arc<Exchange>, PeerError> {
         let unreachable =
             |error: &dyn std::fmt::Display| PeerError::Unreachable(format!("{}: {error}", self.address));
-        let channel = self.channel().await.map_err(|error| unreachable(&error))?;
+        let channel = self
+            .channel()
+            .await
+            .map_err(|error| unreachable(&cause(&error)))?;
         let limit = message_limit(self.options.largest_value);
         let mut client = PeersClient::new(channel)
             .max_decoding_message_size(limit)
@@ -226,6 +229,15 @@ impl Link {
             .connect_with_connector(connector)
             .await
     }
+}
+
+/// The outer errors say only that it failed; the innermost one says why.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// Hands answers to who asked, until the stream ends.
