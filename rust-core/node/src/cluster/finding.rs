@@ -20,6 +20,8 @@ use crate::node::{CACHE_GROUPS, COORDINATION_GROUPS};
 /// How often the names are asked before there is a cluster, and after.
 const SEARCH: Duration = Duration::from_millis(200);
 const WATCH: Duration = Duration::from_secs(1);
+/// Reasons that are logged for one node while it does not answer.
+const MOST_REASONS: usize = 8;
 
 /// Answers other nodes.
 pub(crate) struct Calls(pub(crate) Weak<ClusterNode>);
@@ -90,18 +92,21 @@ impl ClusterNode {
         heard.collect()
     }
 
-    /// Says once why a node does not answer, and once that it does again.
+    /// Says each reason why a node does not answer once, and once that it does again.
     fn log_silence(&self, address: &str, problem: Option<&String>) {
         let mut silent = self.silent.lock();
         match problem {
-            Some(reason) if silent.get(address) != Some(reason) => {
-                self.log(Level::Warning, &format!("{address} does not answer: {reason}"));
-                silent.insert(address.to_owned(), reason.clone());
+            Some(reason) => {
+                let logged = silent.entry(address.to_owned()).or_default();
+                if logged.len() < MOST_REASONS && logged.insert(reason.clone()) {
+                    let way = if self.over_tls { "TLS" } else { "plain TCP" };
+                    self.log(Level::Warning, &format!("{address} does not answer over {way}: {reason}"));
+                }
             }
             None if silent.remove(address).is_some() => {
                 self.log(Level::Information, &format!("{address} answers"));
             }
-            _ => {}
+            None => {}
         }
     }
 

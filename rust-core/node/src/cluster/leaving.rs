@@ -29,7 +29,7 @@ impl ClusterNode {
     /// Waits until the others can do without this node, says that it leaves, so that nobody hands it a group any more, and
     /// hands over those that it leads.
     pub(crate) async fn hand_over(&self) {
-        let Some(node) = self.own_id() else {
+        let Some(node) = self.own_id().filter(|_| !self.is_displaced()) else {
             return;
         };
         let began = Instant::now();

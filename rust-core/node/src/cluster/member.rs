@@ -1,6 +1,6 @@
 //! This node as one of a cluster: what it takes part in, and what it tells others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -74,8 +74,10 @@ pub struct ClusterNode {
     groups: ArcSwap<BTreeMap<GroupId, Arc<GroupNode>>>,
     /// Stores that were asked for, of the present cluster.
     pub(crate) known_stores: ArcSwap<BTreeMap<StoreId, Arc<ClusterStore>>>,
-    /// Nodes that do not answer, and why, as it was logged.
-    pub(crate) silent: parking_lot::Mutex<BTreeMap<String, String>>,
+    /// Nodes that do not answer, and all reasons that were logged since they do not.
+    pub(crate) silent: parking_lot::Mutex<BTreeMap<String, BTreeSet<String>>>,
+    /// Whether other nodes are reached over TLS.
+    pub(crate) over_tls: bool,
     /// Told when groups come or go, or when the meta group has decided something here.
     pub(crate) changed: Notify,
     stop: watch::Sender<bool>,
@@ -107,6 +109,7 @@ impl ClusterNode {
             secret: options.secret.clone(),
             ..PeerOptions::default()
         };
+        let over_tls = dial.is_some();
         if let Some(dial) = dial {
             peer_options.dial = dial;
         }
@@ -128,6 +131,7 @@ impl ClusterNode {
             groups: ArcSwap::default(),
             known_stores: ArcSwap::default(),
             silent: parking_lot::Mutex::default(),
+            over_tls,
             changed: Notify::new(),
             stop: watch::Sender::new(false),
             leaving: AtomicBool::new(false),
@@ -285,6 +289,11 @@ impl ClusterNode {
         self.log(Level::Error, &why);
         self.displaced.send_replace(Some(why));
         self.end().await;
+    }
+
+    /// Whether that is so.
+    pub(crate) fn is_displaced(&self) -> bool {
+        self.displaced.borrow().is_some()
     }
 
     /// Waits until another process has this node's place in the cluster, or the node was removed from it: why.

@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use holdfast_proto::Error;
 use holdfast_replication::raft::{Dial, PeerStream};
+use holdfast_system::net::TcpStream;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::tls::{GRPC_ALPN, TlsFiles, peer_config};
@@ -53,10 +53,6 @@ fn explained(host: &str, error: &io::Error) -> io::Error {
         .get_ref()
         .and_then(|cause| cause.downcast_ref::<rustls::Error>());
     let remedy = match cause {
-        Some(rustls::Error::InvalidMessage(_)) => {
-            "it does not speak TLS and this node does: give all nodes of the cluster --tls-certificate and --tls-key"
-                .to_owned()
-        }
         Some(rustls::Error::InvalidCertificate(_)) => format!(
             "its certificate is not accepted: it must be for '{host}' and come from an authority that --tls-ca (or else \
              --tls-client-ca) names"
@@ -66,7 +62,8 @@ fn explained(host: &str, error: &io::Error) -> io::Error {
              servers and clients alike"
                 .to_owned()
         }
-        _ => "the TLS handshake failed".to_owned(),
+        // What does not speak TLS ends the connection, or answers something else.
+        _ => "it does not speak TLS with this node: give all nodes of the cluster --tls-certificate and --tls-key".to_owned(),
     };
     io::Error::new(error.kind(), format!("{remedy} ({error})"))
 }

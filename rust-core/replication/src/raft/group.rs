@@ -62,6 +62,8 @@ pub(crate) struct Core<M: GroupMachine> {
     tasks: Mutex<Vec<JoinHandle<()>>>,
     /// Questions from other nodes come here.
     registered: AtomicBool,
+    /// It stops because it was told to.
+    halting: Arc<AtomicBool>,
 }
 
 impl<M: GroupMachine> RaftGroup<M> {
@@ -131,11 +133,13 @@ impl<M: GroupMachine> RaftGroup<M> {
     ) -> RaftGroup<M> {
         let clock = Arc::new(LeaderClock::new(Arc::clone(&options.time)));
         let (status_sender, status) = watch::channel(GroupStatus::default());
+        let halting = Arc::new(AtomicBool::new(false));
         let watcher = watcher::watch(
             raft.clone(),
             Arc::clone(&options.machine),
             Arc::clone(&clock),
             status_sender,
+            Arc::clone(&halting),
         );
         let under_way = Arc::new(UnderWay::default());
         let (proposer, queue) = Proposer::new(
@@ -175,6 +179,7 @@ impl<M: GroupMachine> RaftGroup<M> {
             gauge,
             tasks: Mutex::new(tasks),
             registered: AtomicBool::new(false),
+            halting,
         }))
     }
 
@@ -327,6 +332,7 @@ impl<M: GroupMachine> RaftGroup<M> {
     }
 
     async fn halt(&self) {
+        self.0.halting.store(true, Ordering::Relaxed);
         let _ = self.0.raft.shutdown().await;
         let tasks = std::mem::take(&mut *self.0.tasks.lock());
         for task in tasks {

@@ -1,6 +1,7 @@
 //! Turns openraft's metrics into a group's status.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::Fatal;
@@ -21,6 +22,7 @@ pub(crate) async fn watch<M: GroupMachine>(
     machine: Arc<M>,
     clock: Arc<LeaderClock>,
     sender: watch::Sender<GroupStatus>,
+    halting: Arc<AtomicBool>,
 ) {
     let mut server = raft.server_metrics();
     let mut all = raft.metrics();
@@ -50,9 +52,13 @@ pub(crate) async fn watch<M: GroupMachine>(
         };
         if changed.is_err() {
             clock.step_down();
-            let reason = match raft.with_raft_state(|_| ()).await {
-                Ok(()) | Err(Fatal::Stopped) => None,
-                Err(fatal) => Some(fatal.to_string()),
+            // A replica that was told to stop has nothing to say, and would log that it cannot be asked.
+            let reason = match halting.load(Ordering::Relaxed) {
+                true => None,
+                false => match raft.with_raft_state(|_| ()).await {
+                    Ok(()) | Err(Fatal::Stopped) => None,
+                    Err(fatal) => Some(fatal.to_string()),
+                },
             };
             sender.send_modify(|status| {
                 status.role = Role::Stopped;
