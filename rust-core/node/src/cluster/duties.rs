@@ -211,10 +211,20 @@ async fn introduce(node: &ClusterNode, group: &RaftGroup<DataMachine>) -> bool {
 
 /// Logs the leader's present moment, and removes what is due then.
 pub(super) async fn log_time(group: &RaftGroup<DataMachine>) {
-    if let Ok(proposed) = group.propose_all(Vec::new())
-        && proposed.await.is_ok()
-    {
+    if stamp(group).await {
         expire(group).await;
+    }
+}
+
+/// Logs the leader's present moment; whether it is logged. An entry without commands would not do: applying it moves no
+/// clock.
+pub(super) async fn stamp(group: &RaftGroup<DataMachine>) -> bool {
+    // The present epoch again: that begins nothing.
+    let epoch = group.machine().load().epoch();
+    let stamp = Command::Group(GroupCommand::BeginEpoch { epoch, revision: 0 });
+    match group.propose_all(vec![stamp.encode().into()]) {
+        Ok(proposed) => proposed.await.is_ok(),
+        Err(_) => false,
     }
 }
 

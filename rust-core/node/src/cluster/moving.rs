@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use holdfast_replication::raft::{DataMachine, GroupMachine, MembershipError, MetaGroup, RaftGroup};
-use holdfast_state::{Command, GroupCommand, ReplicaId};
+use holdfast_state::ReplicaId;
 
-use super::duties::expire;
+use super::duties::{expire, stamp};
 
 /// A group whose leadership can be moved without anything that its leader alone knows being lost.
 pub(crate) trait Movable: GroupMachine + Sized {
@@ -22,12 +21,7 @@ impl Movable for DataMachine {
     /// What reads have kept alive, what they were told is gone, and the clock that they were told so by.
     async fn settle(group: &RaftGroup<Self>) {
         expire(group).await;
-        // Begins nothing: it is there for its stamp.
-        let epoch = group.machine().load().epoch();
-        let stamp = Command::Group(GroupCommand::BeginEpoch { epoch, revision: 0 });
-        if let Ok(stamped) = group.propose(Bytes::from(stamp.encode())) {
-            let _ = stamped.await;
-        }
+        stamp(group).await;
     }
 }
 
