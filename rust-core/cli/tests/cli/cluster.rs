@@ -60,7 +60,9 @@ impl Cluster {
         let running = self.nodes.iter().flatten();
         let servers: Vec<&str> = running.map(|node| node.listen.as_str()).collect();
         let mut command = holdfast(arguments);
-        command.args(&self.connection).env("HOLDFAST_SERVER", servers.join(","));
+        command
+            .args(&self.connection)
+            .env("HOLDFAST_SERVER", servers.join(","));
         run(&mut command)
     }
 
@@ -112,7 +114,10 @@ fn an_operator_sees_nodes_and_groups_and_moves_leaderships_that_stay_where_they_
     let nodes = status["nodes"].as_array().expect("nodes");
     let second = nodes.iter().find(|node| node["name"] == "n1").expect("the node");
     assert_eq!(second["address"], cluster.addresses[1]);
-    assert_eq!((&second["state"], &second["zone"]), (&json!("up"), &json!("here")));
+    assert_eq!(
+        (&second["state"], &second["zone"]),
+        (&json!("up"), &json!("here"))
+    );
     assert_eq!(status["groups"].as_array().map(Vec::len), Some(13));
     let group = &status["groups"][7];
     assert_eq!((&group["kind"], &group["epoch"]), (&json!("cache"), &json!(1)));
@@ -262,7 +267,11 @@ fn nodes_with_certificates_form_a_cluster_over_tls_and_know_each_other_by_them()
     fs::write(&secret, "among nodes\n").expect("it is written");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("it is ours");
     let secret = text_of(&secret);
-    let flags = [&identity[..], &["--tls-client-ca", &ca, "--cluster-secret-file", &secret]].concat();
+    let flags = [
+        &identity[..],
+        &["--tls-client-ca", &ca, "--cluster-secret-file", &secret],
+    ]
+    .concat();
     (0..3).for_each(|node| cluster.start(node, &flags));
     cluster.wait_until("healthy");
     assert_eq!(cluster.run(&["put", "k", "v"]).code, 0);
@@ -275,7 +284,14 @@ fn a_node_without_tls_among_nodes_with_it_stays_outside_and_their_log_says_why()
     let authority = Authority::new();
     let [certificate, key] = authority.sign_for("node", &["127.0.0.1"], vec![ServerAuth]);
     let ca = text_of(&authority.file);
-    let tls = ["--tls-certificate", &*certificate, "--tls-key", &*key, "--tls-ca", &*ca];
+    let tls = [
+        "--tls-certificate",
+        &*certificate,
+        "--tls-key",
+        &*key,
+        "--tls-ca",
+        &*ca,
+    ];
     let mut cluster = Cluster::of(free_addresses(3), &["--tls-ca", &ca]);
     let log = authority.folder.path().join("log");
     let writer = fs::File::create(&log).expect("it is made");
@@ -285,7 +301,8 @@ fn a_node_without_tls_among_nodes_with_it_stays_outside_and_their_log_says_why()
     let line = format!("{} does not answer over TLS: ", cluster.addresses[2]);
     until("the log names the node and the remedy", || {
         let log = fs::read_to_string(&log).expect("it is there");
-        log.lines().any(|it| it.contains(&line) && it.contains("--tls-certificate"))
+        log.lines()
+            .any(|it| it.contains(&line) && it.contains("--tls-certificate"))
     });
     let status = cluster.run(&["cluster", "status"]);
     assert_eq!(status.code, 3, "no cluster is formed: {status:?}");
@@ -303,12 +320,24 @@ fn a_cluster_secret_or_authority_that_cannot_be_used_is_named_before_anything_is
     let serve = ["serve", "--listen", &*address, "--join", &*address];
     for (flags, name) in [
         (&["--cluster-secret-file", &*open][..], "cluster-secret-file"),
-        (&["--cluster-secret-file", "/nowhere/at/all"], "cluster-secret-file"),
-        (&["--cluster-secret-file", &*open, "--cluster-secret", "x"], "cluster-secret"),
-        (&["--tls-certificate", &*certificate, "--tls-key", &*key], "tls-ca"),
+        (
+            &["--cluster-secret-file", "/nowhere/at/all"],
+            "cluster-secret-file",
+        ),
+        (
+            &["--cluster-secret-file", &*open, "--cluster-secret", "x"],
+            "cluster-secret",
+        ),
+        (
+            &["--tls-certificate", &*certificate, "--tls-key", &*key],
+            "tls-ca",
+        ),
     ] {
         let ran = run(&mut holdfast(&[&serve[..], flags].concat()));
         assert_eq!(ran.code, 2, "{flags:?}: {ran:?}");
-        assert!(ran.err.contains(name) && !ran.err.contains("everybody"), "{flags:?}: {ran:?}");
+        assert!(
+            ran.err.contains(name) && !ran.err.contains("everybody"),
+            "{flags:?}: {ran:?}"
+        );
     }
 }

@@ -100,7 +100,10 @@ impl ClusterNode {
                 let logged = silent.entry(address.to_owned()).or_default();
                 if logged.len() < MOST_REASONS && logged.insert(reason.clone()) {
                     let way = if self.over_tls { "TLS" } else { "plain TCP" };
-                    self.log(Level::Warning, &format!("{address} does not answer over {way}: {reason}"));
+                    self.log(
+                        Level::Warning,
+                        &format!("{address} does not answer over {way}: {reason}"),
+                    );
                 }
             }
             None if silent.remove(address).is_some() => {

@@ -132,7 +132,12 @@ impl Here<'_> {
 
     /// Another node leads by now, or will.
     fn lost_lead(&self) -> Away {
-        Away::Elsewhere(self.group.raft().status().leader.map(|(_, leader)| leader))
+        let raft = self.group.raft();
+        let leader = raft
+            .status()
+            .leader
+            .filter(|(replica, _)| *replica != raft.replica());
+        Away::Elsewhere(leader.map(|(_, leader)| leader))
     }
 
     /// The command that makes the deadline of a key true, when it has passed.
