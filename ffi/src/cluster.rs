@@ -108,7 +108,8 @@ pub(crate) fn answer_alone(name: &str, payload: &[u8]) -> Result<ClusterReply, E
 pub(crate) fn lines(reply: &ClusterReply) -> String {
     let mut text = Lines::default();
     match &reply.answer {
-        None => {}
+        // The command line alone orders a reform.
+        None | Some(Answer::Reformed(_)) => {}
         Some(Answer::Status(status)) => text.status(status),
         Some(Answer::Removed(removed)) => {
             text.line("removed", &[&u8::from(removed.removed), &plain(&removed.name)]);

@@ -10,7 +10,8 @@ use std::ffi::OsStr;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use cluster::{
-    ClusterArguments, ClusterCommand, MoveLeaderArguments, RemoveArguments, TransferArguments,
+    ClusterArguments, ClusterCommand, MoveLeaderArguments, ReformArguments, RemoveArguments,
+    TransferArguments,
 };
 pub(crate) use commands::{
     BenchArguments, ClearArguments, CountArguments, DeleteArguments, GetArguments, IncrArguments,

@@ -10,6 +10,7 @@ mod signals;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_node::clock::{ClusterClock, ManualClock, SystemClock};
@@ -88,13 +89,20 @@ fn start_node(effective: &Effective, log: Arc<dyn LogSink>) -> Result<Node, Fail
             format!("the operating system gives no random numbers: {error}"),
         )
     })?;
-    Ok(Node::start(NodeOptions {
+    let options = NodeOptions {
         name: effective.text("node").to_owned(),
         clock,
         memory_limit: effective.number("memory-limit"),
         seed,
         log,
-    }))
+    };
+    match effective.get("data-dir") {
+        // A node of a cluster keeps its groups there, not this one's.
+        Some(path) if effective.addresses("join").is_empty() => {
+            Node::open(options, Path::new(path)).map_err(|error| refused(ServeError::Data(error)))
+        }
+        _ => Ok(Node::start(options)),
+    }
 }
 
 fn options(effective: &Effective, log: Arc<dyn LogSink>) -> Result<ServerOptions, Failure> {
@@ -117,6 +125,7 @@ fn options(effective: &Effective, log: Arc<dyn LogSink>) -> Result<ServerOptions
         ));
     }
     options.cluster = cluster(effective)?;
+    options.data = effective.get("data-dir").map(PathBuf::from);
     let limits = &mut options.limits;
     limits.max_connections = u32::try_from(effective.number("max-connections")).unwrap_or(u32::MAX);
     limits.connection_bytes = effective.number("connection-memory");
@@ -151,6 +160,13 @@ fn refused(error: ServeError) -> Failure {
             "TLS is off: give --tls-certificate and --tls-key, listen on 127.0.0.1",
         ),
         ServeError::Tls(error) => Failure::from(error),
+        ServeError::Data(error) if error.kind() == ErrorKind::InvalidInput => Failure::with(
+            Exit::Refused,
+            Error::new(
+                Code::InvalidSetting,
+                format!("data-dir: the data directory cannot be used: {error}"),
+            ),
+        ),
         ServeError::Listen {
             what,
             address,

@@ -104,7 +104,7 @@ impl Server {
             None => None,
         };
         #[cfg(feature = "cluster")]
-        let cluster = clustered::node(&node, &options).map_err(ServeError::Tls)?;
+        let cluster = clustered::node(&node, &options).await?;
         let listener = listen(options.listen, "sessions and gRPC")?;
         let local = listener
             .local_addr()

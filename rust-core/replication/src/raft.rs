@@ -2,6 +2,7 @@
 
 mod adapter;
 mod address;
+mod beginning;
 mod errors;
 mod group;
 mod inbox;

@@ -14,6 +14,8 @@ use holdfast_replication::raft::{
 use holdfast_state::{GroupId, NodeId, ReplicaId};
 use tempfile::TempDir;
 
+#[path = "durable/again.rs"]
+mod again;
 #[path = "durable/full.rs"]
 mod full;
 #[path = "groups/list.rs"]
@@ -35,12 +37,16 @@ struct Alone {
 
 impl Alone {
     async fn start(path: &Path, limits: GroupLimits) -> Result<Alone, String> {
+        Alone::start_replica(path, ReplicaId(1), limits).await
+    }
+
+    async fn start_replica(path: &Path, replica: ReplicaId, limits: GroupLimits) -> Result<Alone, String> {
         let data = DataDirectory::open(path)
             .await
             .map_err(|error| error.to_string())?;
         let peers = Peers::in_process(&LocalNetwork::default(), "alone");
         peers.set_cluster(ClusterId(7));
-        match start_group(&data, &peers, limits).await {
+        match start_group(&data, &peers, replica, limits).await {
             Ok(group) => Ok(Alone { data, peers, group }),
             Err(error) => {
                 data.close().await;
@@ -94,9 +100,10 @@ impl Alone {
 async fn start_group(
     data: &DataDirectory,
     peers: &Peers,
+    replica: ReplicaId,
     limits: GroupLimits,
 ) -> Result<RaftGroup<List>, StartError> {
-    let mut options = GroupOptions::new(GROUP, ReplicaId(1), Arc::new(List::default()), peers.clone());
+    let mut options = GroupOptions::new(GROUP, replica, Arc::new(List::default()), peers.clone());
     options.timing = ClusterTiming::FAST;
     options.log = GroupLog::Disk(data.clone());
     options.limits = limits;
@@ -281,7 +288,7 @@ async fn a_directory_of_another_cluster_or_process_is_refused() {
     let data = DataDirectory::open(directory.path()).await.unwrap();
     let peers = Peers::in_process(&LocalNetwork::default(), "alone");
     peers.set_cluster(ClusterId(8));
-    let refused = start_group(&data, &peers, GroupLimits::default())
+    let refused = start_group(&data, &peers, ReplicaId(1), GroupLimits::default())
         .await
         .err()
         .expect("another cluster's");

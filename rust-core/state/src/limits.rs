@@ -11,7 +11,11 @@ pub const MAX_TTL_MS: u64 = 100 * 31_557_600_000;
 /// Number of slots of each kind of group.
 pub const SLOTS: u16 = 1024;
 /// The newest feature level that this build can apply.
-pub const FEATURE_LEVEL: u32 = 1;
+///
+/// 1: the first. 2: nodes say which disk their logs are on, and replicas on disk belong to it.
+pub const FEATURE_LEVEL: u32 = 2;
+/// The level from which on a node may name its disk.
+pub(crate) const DISKS_LEVEL: u32 = 2;
 /// Changes that one session may have unacknowledged in one group.
 pub const SESSION_WINDOW: u64 = 4096;
 /// Bytes of outcomes, with the values that they gave back, that one session may have unacknowledged in one group: what is

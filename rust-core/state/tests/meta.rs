@@ -25,6 +25,7 @@ fn node(name: u8, incarnation: u128, feature_level: u32) -> NodeDescription {
         peer_address: format!("10.0.0.{name}:7861").into(),
         client_address: format!("example.com:{}", 7_000 + u16::from(name)).into(),
         incarnation,
+        disk: 0,
         feature_level,
     }
 }
@@ -189,11 +190,15 @@ fn a_group_that_starts_again_gets_a_new_epoch_and_replicas_that_never_were() {
 fn a_feature_level_waits_for_every_node_and_older_builds_are_refused_behind_it() {
     let mut meta = formed(3);
     let raise = |level| MetaCommand::RaiseFeatureLevel { level };
-    let refused = MetaOutcome::Failed(MetaError::FeatureLevel { level: 2, newest: 1 });
-    assert_eq!(apply(&mut meta, raise(2)), refused);
+    let next = FEATURE_LEVEL + 1;
+    let refused = MetaOutcome::Failed(MetaError::FeatureLevel {
+        level: next,
+        newest: 1,
+    });
+    assert_eq!(apply(&mut meta, raise(next)), refused);
     for name in 1..=3 {
         let newer = MetaCommand::RegisterNode {
-            node: node(name, u128::from(name), 2),
+            node: node(name, u128::from(name), next),
             replaces: 0,
         };
         assert_eq!(
@@ -202,18 +207,18 @@ fn a_feature_level_waits_for_every_node_and_older_builds_are_refused_behind_it()
         );
     }
     // This build does not know the level: the replica stops, where a newer one goes on.
-    let bytes = entry_of(START, &[raise(2)]);
+    let bytes = entry_of(START, &[raise(next)]);
     let mut newer = meta.clone();
     let entry = LogEntry::decode(&bytes).expect("it was just written");
     let stopped = newer.apply_entry(&entry);
     assert_eq!(
         stopped,
         Err(LogError::FeatureLevel {
-            level: 2,
+            level: next,
             newest: FEATURE_LEVEL
         })
     );
-    assert!(matches!(apply(&mut meta, raise(2)), MetaOutcome::Done { .. }));
+    assert!(matches!(apply(&mut meta, raise(next)), MetaOutcome::Done { .. }));
     let old = MetaCommand::RegisterNode {
         node: node(5, 5, 1),
         replaces: 0,
@@ -580,6 +585,104 @@ proptest! {
 }
 
 /// Every command, as the first build wrote it, and the state that comes of them.
+/// Three nodes with the disks 11, 12 and 13.
+fn formed_on_disks() -> (MetaMachine, Vec<u8>) {
+    let on_disk = |name: u8| NodeDescription {
+        disk: 10 + u128::from(name),
+        ..node(name, u128::from(name), 2)
+    };
+    let mut meta = MetaMachine::new(0);
+    let commands = [
+        form((1..=3).map(on_disk).collect()),
+        MetaCommand::RegisterNode {
+            node: NodeDescription {
+                incarnation: 20,
+                ..on_disk(1)
+            },
+            replaces: 1,
+        },
+    ];
+    let entry = entry_of(START, &commands);
+    meta.apply_entry(&LogEntry::decode(&entry).expect("it was just written"))
+        .expect("all are known");
+    meta.validate().expect("every rule holds");
+    (meta, entry)
+}
+
+#[test]
+fn a_replica_on_disk_belongs_to_the_disk_and_one_in_memory_to_the_process() {
+    let (mut meta, _) = formed_on_disks();
+    let node = NodeId(1);
+    let has = |meta: &MetaMachine, group| {
+        let cluster = cluster(meta);
+        let home = cluster.home(node, group).expect("it is known");
+        cluster
+            .group(group)
+            .and_then(|placement| placement.replica_of(node, home))
+    };
+    let (coordination, cache) = (GroupId(1), GroupId(3));
+    assert!(has(&meta, GroupId::META).is_some() && has(&meta, coordination).is_some());
+    // The process that had this one is gone.
+    assert_eq!(has(&meta, cache), None);
+    let issue = |incarnation| MetaCommand::IssueReplica {
+        group: coordination,
+        node,
+        incarnation,
+    };
+    assert_eq!(
+        apply(&mut meta, issue(20)),
+        MetaOutcome::Failed(MetaError::UnknownNode)
+    );
+    // The same node with an emptied directory.
+    let before = has(&meta, coordination);
+    let mut emptied = cluster(&meta)
+        .node(node)
+        .expect("it is there")
+        .description
+        .clone();
+    (emptied.incarnation, emptied.disk) = (21, 31);
+    let register = MetaCommand::RegisterNode {
+        node: emptied,
+        replaces: 20,
+    };
+    assert_eq!(apply(&mut meta, register), MetaOutcome::Node(node));
+    assert_eq!(has(&meta, coordination), None);
+    let MetaOutcome::Replica(new) = apply(&mut meta, issue(31)) else {
+        panic!("the node's present disk is refused");
+    };
+    assert!(Some(new) > before, "ids are never used again");
+    meta.validate().expect("every rule holds");
+}
+
+#[test]
+fn a_build_that_knows_no_disks_is_refused_on_one() {
+    let mut meta = MetaMachine::new(0);
+    let old = NodeDescription {
+        disk: 11,
+        ..node(1, 1, 1)
+    };
+    let outcome = apply(&mut meta, form(vec![old]));
+    assert!(
+        matches!(outcome, MetaOutcome::Failed(MetaError::Unfit { .. })),
+        "{outcome:?}"
+    );
+}
+
+const GOLDEN_LOG_2: &[u8] = include_bytes!("meta_log_2.bin");
+const GOLDEN_SNAPSHOT_3: &[u8] = include_bytes!("meta_snapshot_3.bin");
+
+#[test]
+fn logs_and_snapshots_with_disks_stay_as_they_were_published() {
+    let (meta, log) = formed_on_disks();
+    if std::env::var_os("HOLDFAST_WRITE_GOLDEN").is_some() {
+        let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+        std::fs::write(format!("{tests}/meta_log_2.bin"), &log).expect("the golden file is written");
+        std::fs::write(format!("{tests}/meta_snapshot_3.bin"), meta.snapshot()).expect("as above");
+    }
+    assert!(log == GOLDEN_LOG_2 && meta.snapshot() == GOLDEN_SNAPSHOT_3);
+    assert_eq!(MetaMachine::restore(GOLDEN_SNAPSHOT_3), Ok(meta));
+}
+
 const GOLDEN_LOG: &[u8] = include_bytes!("meta_log_1.bin");
 const GOLDEN_SNAPSHOT: &[u8] = include_bytes!("meta_snapshot_2.bin");
 

@@ -26,6 +26,8 @@ type Lines = Arc<Mutex<VecDeque<String>>>;
 pub struct NodeProcess {
     child: Child,
     arguments: Vec<String>,
+    /// Bytes that a file of it may have.
+    file_limit: Option<u64>,
     address: SocketAddr,
     http: SocketAddr,
     log: Lines,
@@ -34,6 +36,11 @@ pub struct NodeProcess {
 impl NodeProcess {
     /// Starts a node on a free port unless one is given, memory only, with further arguments of `serve`.
     pub async fn start(arguments: &[&str]) -> NodeProcess {
+        NodeProcess::start_limited(None, arguments).await
+    }
+
+    /// The same. With a limit, writing a file beyond so many bytes fails, as on a full disk.
+    pub async fn start_limited(file_limit: Option<u64>, arguments: &[&str]) -> NodeProcess {
         let mut all = Vec::new();
         if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
             all.push(format!("--listen=127.0.0.1:{}", free_port()));
@@ -43,10 +50,11 @@ impl NodeProcess {
         }
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
         let log = Lines::default();
-        let (child, address, http) = spawn(&all, &log).await;
+        let (child, address, http) = spawn(&all, file_limit, &log).await;
         NodeProcess {
             child,
             arguments: all,
+            file_limit,
             address,
             http,
             log,
@@ -56,9 +64,14 @@ impl NodeProcess {
     /// Starts it again after it ended, on the same port.
     pub async fn restart(&mut self) {
         assert!(self.child.id().is_none(), "the node still runs");
-        let (child, address, http) = spawn(&self.arguments, &self.log).await;
+        let (child, address, http) = spawn(&self.arguments, self.file_limit, &self.log).await;
         assert_eq!(address, self.address);
         (self.child, self.http) = (child, http);
+    }
+
+    /// From its next start on its files may have any size.
+    pub fn lift_file_limit(&mut self) {
+        self.file_limit = None;
     }
 
     /// Where clients connect.
@@ -203,8 +216,23 @@ impl Drop for NodeProcess {
     }
 }
 
-async fn spawn(arguments: &[String], log: &Lines) -> (Child, SocketAddr, SocketAddr) {
-    let mut command = Command::new(binary());
+async fn spawn(
+    arguments: &[String],
+    file_limit: Option<u64>,
+    log: &Lines,
+) -> (Child, SocketAddr, SocketAddr) {
+    let mut command = match file_limit {
+        None => Command::new(binary()),
+        Some(bytes) => {
+            // The limit is in blocks of 512 bytes; the signal that comes with it would end the process.
+            let script = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
+            let mut command = Command::new("sh");
+            command
+                .args(["-c", script, &(bytes / 512).to_string()])
+                .arg(binary());
+            command
+        }
+    };
     // What a developer has set for a node of their own.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HOLDFAST_")) {
         command.env_remove(name);

@@ -2,11 +2,12 @@
 
 mod shown;
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use holdfast_proto::cluster::{
-    ClusterStatus, GetClusterRequest, Health, LeadersMoved, MoveLeaderRequest, RemoveNodeRequest,
-    RemoveNodeResponse, TransferLeadersRequest,
+    ClusterStatus, GetClusterRequest, GroupsReformed, Health, LeadersMoved, MoveLeaderRequest, ReformRequest,
+    RemoveNodeRequest, RemoveNodeResponse, TransferLeadersRequest,
 };
 use holdfast_proto::{Code, Error};
 use serde_json::{Value, json};
@@ -14,7 +15,9 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use super::{AdminClient, authorized, connect, failed, table, within};
-use crate::args::{ClusterCommand, MoveLeaderArguments, NodeArguments, RemoveArguments, TransferArguments};
+use crate::args::{
+    ClusterCommand, MoveLeaderArguments, NodeArguments, ReformArguments, RemoveArguments, TransferArguments,
+};
 use crate::client::Target;
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
@@ -30,6 +33,7 @@ pub(crate) async fn run(command: &ClusterCommand, printer: &mut Printer) -> Resu
         ClusterCommand::Remove(arguments) => remove(arguments, printer).await,
         ClusterCommand::MoveLeader(arguments) => move_leader(arguments, printer).await,
         ClusterCommand::Transfer(arguments) => transfer(arguments, printer).await,
+        ClusterCommand::Reform(arguments) => reform(arguments, printer).await,
     }
 }
 
@@ -96,6 +100,28 @@ async fn transfer(arguments: &TransferArguments, printer: &mut Printer) -> Resul
         spread: arguments.spread,
     };
     print_moves(&moved(&target, request).await?, printer)
+}
+
+async fn reform(arguments: &ReformArguments, printer: &mut Printer) -> Result<Exit, Failure> {
+    let mut target = Target::of(&arguments.asked.connection)?;
+    if arguments.asked.connection.timeout.is_none() {
+        target.set_timeout(REMOVAL);
+    }
+    let request = ReformRequest {
+        force: arguments.force,
+    };
+    let reformed: GroupsReformed = ask(&target, request, async |mut client, request| {
+        client.reform_cluster(request).await
+    })
+    .await?;
+    let list = |groups: &[u32]| groups.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let mut text = format!("started again: groups {}", list(&reformed.groups));
+    if !reformed.emptied.is_empty() {
+        let _ = write!(text, "\nnothing was left of: groups {}", list(&reformed.emptied));
+    }
+    let object = json!({"groups": reformed.groups, "emptied": reformed.emptied});
+    printer.answer(&object, text)?;
+    Ok(Exit::Done)
 }
 
 async fn moved(target: &Target, request: TransferLeadersRequest) -> Result<LeadersMoved, Failure> {

@@ -42,6 +42,8 @@ Examples:
     MoveLeader(MoveLeaderArguments),
     /// Move the leaderships of a node away, or leaderships to a node
     Transfer(TransferArguments),
+    /// Let groups that have lost their majority start again
+    Reform(ReformArguments),
 }
 
 /// `cluster remove`
@@ -84,6 +86,26 @@ pub(crate) struct MoveLeaderArguments {
     /// Name or id of the node that is to lead
     #[arg(long, value_name = "NODE")]
     pub(crate) node: Option<String>,
+    #[command(flatten)]
+    pub(crate) asked: NodeArguments,
+}
+
+/// `cluster reform`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  holdfast cluster reform --force --server cache-3:7861   # cache-1 and cache-2 will not come back
+
+Only when nodes that are silent will not come back: what only they have is lost.
+Where every node answers the cluster does the same by itself. Ask a node that is
+left, at best the one with the least lag in 'cluster status': groups start again,
+under a new epoch, with what those nodes have that answer; of a group that none
+of them has nothing is left. A node that comes back later takes over what the
+others have. Exit code 6 when a majority answers: nothing has to be reformed.")]
+pub(crate) struct ReformArguments {
+    /// What only silent nodes have may be lost
+    #[arg(long, required = true)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) asked: NodeArguments,
 }

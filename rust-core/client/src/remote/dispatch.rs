@@ -265,6 +265,9 @@ impl Core {
             } else if self.lanes[pending.lane()].confirmed || is_old(pending.first_sent, now) {
                 header.flags |= flags::RETRY;
             }
+        } else if self.cluster.is_some() {
+            // A group that has started again is read only once this client has been told.
+            header.epoch = epoch;
         }
         let order = pending.order;
         let mut copy = std::mem::take(&mut pending.copy);

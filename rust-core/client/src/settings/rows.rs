@@ -224,6 +224,13 @@ pub const TABLE: &[Setting] = &[
         "This node's own address in join, where the other nodes and clients reach it.",
     ),
     row(
+        "data-dir",
+        Scope::Server,
+        Kind::Path,
+        DefaultValue::Computed("none: everything is in memory"),
+        "Directory of this node's own that coordination stores are kept in, at all nodes of a cluster or at none; cache stores stay in memory.",
+    ),
+    row(
         "zone",
         Scope::Server,
         Kind::Name,

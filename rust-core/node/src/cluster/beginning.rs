@@ -59,7 +59,8 @@ impl ClusterNode {
         let voters = cluster.group(group)?.voters();
         let present = voters.filter_map(|(replica, member)| {
             let description = &cluster.node(member.node)?.description;
-            (description.incarnation == member.incarnation)
+            cluster
+                .has_its_log(group, member)
                 .then(|| (description.peer_address.to_string(), replica))
         });
         Some((command, present.collect()))

@@ -1,8 +1,10 @@
 //! What nodes ask each other outside of the groups, as bytes.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use holdfast_replication::raft::ClusterId;
-use holdfast_state::Timestamp;
+use holdfast_state::{ReplicaId, Timestamp};
 use prost::Message;
 
 use super::forming::{Ballot, Description, Founder, Preparation, Refusal, Standing};
@@ -21,10 +23,24 @@ pub(crate) enum Call {
     Decide(Bytes),
     /// Has this replica of yours, of this group, ever had members?
     HasBegun(u16, u64),
+    /// How far has your replica of this group come?
+    Position(u16),
     /// Move your manual clock on by so many milliseconds.
     AdvanceClock(u64),
     /// An operator asks; see [`super::operating`].
     Operate(Bytes),
+}
+
+/// How far a replica has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The replica.
+    pub(crate) replica: ReplicaId,
+    /// The last entry of its log.
+    pub(crate) term: u64,
+    pub(crate) index: u64,
+    /// Sets of replicas that must each have a majority, as far as it knows: two while a change of members is under way.
+    pub(crate) agreeing: Vec<BTreeSet<ReplicaId>>,
 }
 
 /// Its answer.
@@ -40,6 +56,8 @@ pub(crate) enum Answer {
     Decided(Result<(), String>),
     /// To `HasBegun`.
     Begun(bool),
+    /// To `Position`; `None`: the node has no replica of the group.
+    Position(Option<Position>),
     /// To `AdvanceClock`: its new reading, or why it does not move.
     Advanced(Result<Timestamp, String>),
     /// To `Operate`.
@@ -60,7 +78,7 @@ impl From<prost::DecodeError> for Unreadable {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct FounderMessage {
+pub(super) struct FounderMessage {
     #[prost(string, tag = "1")]
     address: String,
     #[prost(string, tag = "2")]
@@ -71,10 +89,12 @@ struct FounderMessage {
     incarnation: Bytes,
     #[prost(bytes = "bytes", tag = "5")]
     disk: Bytes,
+    #[prost(uint32, tag = "6")]
+    feature_level: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct BallotMessage {
+pub(super) struct BallotMessage {
     #[prost(uint64, tag = "1")]
     number: u64,
     #[prost(bytes = "bytes", tag = "2")]
@@ -94,10 +114,12 @@ struct DescriptionMessage {
     standing: u32,
     #[prost(bytes = "bytes", tag = "5")]
     cluster: Bytes,
+    #[prost(uint64, tag = "6")]
+    epoch: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct PreparationMessage {
+pub(super) struct PreparationMessage {
     #[prost(message, optional, tag = "1")]
     ballot: Option<BallotMessage>,
     #[prost(bytes = "bytes", tag = "2")]
@@ -115,8 +137,27 @@ struct ReplicaMessage {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct PositionMessage {
+    /// 0: there is none.
+    #[prost(uint64, tag = "1")]
+    replica: u64,
+    #[prost(uint64, tag = "2")]
+    term: u64,
+    #[prost(uint64, tag = "3")]
+    index: u64,
+    #[prost(message, repeated, tag = "4")]
+    agreeing: Vec<VotersMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct VotersMessage {
+    #[prost(uint64, repeated, tag = "1")]
+    voters: Vec<u64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct CallMessage {
-    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 16, 20")]
+    #[prost(oneof = "CallKind", tags = "1, 2, 3, 4, 5, 6, 16, 20")]
     kind: Option<CallKind>,
 }
 
@@ -132,6 +173,8 @@ enum CallKind {
     Decide(Bytes),
     #[prost(message, tag = "5")]
     HasBegun(ReplicaMessage),
+    #[prost(uint32, tag = "6")]
+    Position(u32),
     #[prost(uint64, tag = "20")]
     AdvanceClock(u64),
     #[prost(bytes = "bytes", tag = "16")]
@@ -156,7 +199,7 @@ struct JoinedMessage {
 
 #[derive(Clone, PartialEq, Message)]
 struct AnswerMessage {
-    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 16, 20, 21")]
+    #[prost(oneof = "AnswerKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 20, 21")]
     kind: Option<AnswerKind>,
 }
 
@@ -178,6 +221,8 @@ enum AnswerKind {
     Elsewhere(String),
     #[prost(bool, tag = "8")]
     Begun(bool),
+    #[prost(message, tag = "9")]
+    Position(PositionMessage),
     #[prost(sint64, tag = "20")]
     Advanced(i64),
     #[prost(string, tag = "21")]
@@ -186,11 +231,11 @@ enum AnswerKind {
     Operated(Bytes),
 }
 
-fn bytes_of(id: u128) -> Bytes {
+pub(super) fn bytes_of(id: u128) -> Bytes {
     Bytes::copy_from_slice(&id.to_be_bytes())
 }
 
-fn id_of(bytes: &[u8]) -> Result<u128, Unreadable> {
+pub(super) fn id_of(bytes: &[u8]) -> Result<u128, Unreadable> {
     let bytes = bytes.try_into().map_err(|_| Unreadable("an id has 16 bytes"))?;
     Ok(u128::from_be_bytes(bytes))
 }
@@ -203,6 +248,7 @@ impl From<&Founder> for FounderMessage {
             zone: founder.zone.clone(),
             incarnation: bytes_of(founder.incarnation.0),
             disk: founder.disk.map(bytes_of).unwrap_or_default(),
+            feature_level: founder.feature_level,
         }
     }
 }
@@ -221,6 +267,8 @@ impl TryFrom<FounderMessage> for Founder {
             zone: message.zone,
             incarnation: Incarnation(id_of(&message.incarnation)?),
             disk,
+            // The first builds did not say it.
+            feature_level: message.feature_level.max(1),
         })
     }
 }
@@ -267,17 +315,14 @@ impl TryFrom<PreparationMessage> for Preparation {
 
 impl From<&Description> for DescriptionMessage {
     fn from(description: &Description) -> Self {
-        let (standing, cluster) = match description.standing {
-            Standing::Unformed => (0, ClusterId(0)),
-            Standing::Started(cluster) => (1, cluster),
-            Standing::Formed(cluster) => (2, cluster),
-        };
+        let (standing, cluster) = standing_number(description.standing);
         DescriptionMessage {
             founder: Some(FounderMessage::from(&description.founder)),
             join: description.join.clone(),
             promised: Some(description.promised.into()),
             standing,
             cluster: bytes_of(cluster.0),
+            epoch: description.epoch,
         }
     }
 }
@@ -294,13 +339,60 @@ impl TryFrom<DescriptionMessage> for Description {
                 .try_into()?,
             join: message.join,
             promised: ballot(message.promised)?,
-            standing: match message.standing {
-                0 => Standing::Unformed,
-                1 => Standing::Started(cluster),
-                2 => Standing::Formed(cluster),
-                _ => return Err(Unreadable("a standing is unknown")),
-            },
+            standing: standing_of(message.standing, cluster)?,
+            epoch: message.epoch,
         })
+    }
+}
+
+pub(super) fn standing_number(standing: Standing) -> (u32, ClusterId) {
+    match standing {
+        Standing::Unformed => (0, ClusterId(0)),
+        Standing::Started(cluster) => (1, cluster),
+        Standing::Formed(cluster) => (2, cluster),
+    }
+}
+
+pub(super) fn standing_of(number: u32, cluster: ClusterId) -> Result<Standing, Unreadable> {
+    match number {
+        0 => Ok(Standing::Unformed),
+        1 => Ok(Standing::Started(cluster)),
+        2 => Ok(Standing::Formed(cluster)),
+        _ => Err(Unreadable("a standing is unknown")),
+    }
+}
+
+impl From<&Position> for PositionMessage {
+    fn from(position: &Position) -> Self {
+        PositionMessage {
+            replica: position.replica.0,
+            term: position.term,
+            index: position.index,
+            agreeing: position.agreeing.iter().map(VotersMessage::from).collect(),
+        }
+    }
+}
+
+impl From<PositionMessage> for Option<Position> {
+    fn from(message: PositionMessage) -> Self {
+        (message.replica != 0).then(|| Position {
+            replica: ReplicaId(message.replica),
+            term: message.term,
+            index: message.index,
+            agreeing: message
+                .agreeing
+                .into_iter()
+                .map(|set| set.voters.into_iter().map(ReplicaId).collect())
+                .collect(),
+        })
+    }
+}
+
+impl From<&BTreeSet<ReplicaId>> for VotersMessage {
+    fn from(set: &BTreeSet<ReplicaId>) -> Self {
+        VotersMessage {
+            voters: set.iter().map(|voter| voter.0).collect(),
+        }
     }
 }
 
@@ -315,6 +407,7 @@ impl Call {
                 group: (*group).into(),
                 replica: *replica,
             }),
+            Call::Position(group) => CallKind::Position((*group).into()),
             Call::AdvanceClock(by_ms) => CallKind::AdvanceClock(*by_ms),
             Call::Operate(asked) => CallKind::Operate(asked.clone()),
         };
@@ -332,6 +425,9 @@ impl Call {
             CallKind::HasBegun(ReplicaMessage { group, replica }) => {
                 let group = u16::try_from(group).map_err(|_| Unreadable("there is no such group"))?;
                 Call::HasBegun(group, replica)
+            }
+            CallKind::Position(group) => {
+                Call::Position(u16::try_from(group).map_err(|_| Unreadable("there is no such group"))?)
             }
             CallKind::AdvanceClock(by_ms) => Call::AdvanceClock(by_ms),
         })
@@ -359,6 +455,9 @@ impl Answer {
             Answer::Decided(Err(reason)) => AnswerKind::Undecided(reason.clone()),
             Answer::Elsewhere(leader) => AnswerKind::Elsewhere(leader.clone().unwrap_or_default()),
             Answer::Begun(begun) => AnswerKind::Begun(*begun),
+            Answer::Position(position) => {
+                AnswerKind::Position(position.as_ref().map(PositionMessage::from).unwrap_or_default())
+            }
             Answer::Advanced(Ok(now)) => AnswerKind::Advanced(now.0),
             Answer::Advanced(Err(reason)) => AnswerKind::NotAdvanced(reason.clone()),
             Answer::Operated(answer) => AnswerKind::Operated(answer.clone()),
@@ -381,6 +480,7 @@ impl Answer {
             AnswerKind::Decided(_) => Answer::Decided(Ok(())),
             AnswerKind::Undecided(reason) => Answer::Decided(Err(reason)),
             AnswerKind::Begun(begun) => Answer::Begun(begun),
+            AnswerKind::Position(position) => Answer::Position(position.into()),
             AnswerKind::Advanced(now) => Answer::Advanced(Ok(Timestamp(now))),
             AnswerKind::NotAdvanced(reason) => Answer::Advanced(Err(reason)),
             AnswerKind::Operated(answer) => Answer::Operated(answer),

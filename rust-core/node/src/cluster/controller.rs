@@ -42,6 +42,8 @@ pub(crate) struct GroupView {
     pub(crate) kept: bool,
     /// For how long each has been silent.
     pub(crate) silent: BTreeMap<ReplicaId, Duration>,
+    /// Where the group's log says that each is reached.
+    pub(crate) addresses: BTreeMap<ReplicaId, String>,
 }
 
 /// What is to be done next.
@@ -57,6 +59,8 @@ pub(crate) enum Step {
     ChangeVoters(BTreeSet<ReplicaId>),
     /// Let another replica lead.
     TransferLeader(ReplicaId),
+    /// A replica's node is reached elsewhere than its group's log says.
+    MoveMember(ReplicaId, NodeId),
 }
 
 /// The next step of a group, if anything is to be done; one at a time.
@@ -72,6 +76,7 @@ pub(crate) fn step(cluster: &Cluster, group: GroupId, view: &GroupView) -> Optio
         .or_else(|| plan.record())
         .or_else(|| plan.forget())
         .or_else(|| plan.replace())
+        .or_else(|| plan.move_member())
         .or_else(|| plan.spread())
 }
 
@@ -93,10 +98,7 @@ pub(crate) fn heir(cluster: &Cluster, group: GroupId, view: &GroupView) -> Optio
 /// nobody has anything of.
 pub(crate) fn begin_again(cluster: &Cluster, group: GroupId) -> Option<MetaCommand> {
     let placement = cluster.group(group)?;
-    let present = |member: &Member| {
-        let node = cluster.node(member.node)?;
-        Some((member.node, node.description.incarnation))
-    };
+    let present = |member: &Member| Some((member.node, cluster.home(member.node, group)?));
     let (_, first) = placement.voters().next()?;
     if present(first) == Some((first.node, first.incarnation)) {
         return None;
@@ -121,18 +123,7 @@ impl Plan<'_> {
     /// Whether the replica's process still is there, as far as the meta group knows.
     fn is_valid(&self, replica: ReplicaId) -> bool {
         let member = self.placement.members.get(&replica);
-        member.is_some_and(|member| self.has_its_log(member))
-    }
-
-    fn has_its_log(&self, member: &Member) -> bool {
-        let on_disk = self.cluster.settings.durable
-            && self
-                .cluster
-                .settings
-                .kind_of(self.group)
-                .is_some_and(|(kind, _)| kind != GroupKind::Cache);
-        let node = self.cluster.node(member.node);
-        node.is_some_and(|node| on_disk || node.description.incarnation == member.incarnation)
+        member.is_some_and(|member| self.cluster.has_its_log(self.group, member))
     }
 
     fn silence(&self, replica: ReplicaId) -> Duration {
@@ -236,7 +227,7 @@ impl Plan<'_> {
             return None;
         }
         let node = self.newcomer(gone)?;
-        let incarnation = self.cluster.node(node)?.description.incarnation;
+        let incarnation = self.cluster.home(node, self.group)?;
         Some(Step::Propose(MetaCommand::IssueReplica {
             group: self.group,
             node,
@@ -278,6 +269,17 @@ impl Plan<'_> {
                 .count()
         };
         free.into_iter().min_by_key(|node| (held(node), *node))
+    }
+
+    /// A node that came back under another address.
+    fn move_member(&self) -> Option<Step> {
+        let moved = self.placement.members.iter().find(|(id, member)| {
+            let node = self.cluster.node(member.node);
+            let logged = self.view.addresses.get(id);
+            node.zip(logged)
+                .is_some_and(|(node, logged)| **logged != *node.description.peer_address)
+        });
+        moved.map(|(id, member)| Step::MoveMember(*id, member.node))
     }
 
     /// Leaders are spread over the nodes: the first leader's node of each group as the plan had it, or who comes next.

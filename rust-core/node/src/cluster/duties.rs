@@ -105,6 +105,8 @@ pub(crate) async fn lead_meta(node: Arc<ClusterNode>) {
             let settled = leading.settled(meta.status().term);
             mend(&node, &meta, GroupId::META, settled).await;
             node.begin_groups_again().await;
+            node.reform_lost_groups().await;
+            node.raise_feature_level().await;
         }
         let look = node.ticks.at_or_after(Instant::now() + MEMBERS);
         tokio::select! {
@@ -179,6 +181,11 @@ async fn introduce(node: &ClusterNode, group: &RaftGroup<DataMachine>) -> bool {
                 revision: first_revision(),
             };
             commands.push(Command::Group(begin).encode().into());
+        }
+        let level = cluster.feature_level;
+        if machine.feature_level() < level {
+            let raise = GroupCommand::RaiseFeatureLevel { level };
+            commands.push(Command::Group(raise).encode().into());
         }
         let count = cluster.settings.count_of(kind);
         for (name, defined) in meta.stores() {
@@ -311,8 +318,8 @@ async fn mend<M: Movable>(node: &Arc<ClusterNode>, group: &RaftGroup<M>, id: Gro
         };
         match next {
             Step::TransferLeader(_) if !settled => return,
-            Step::AddLearner(replica, at) => match address(cluster, at) {
-                Some(address) => (Step::AddLearner(replica, at), Some(address)),
+            Step::AddLearner(_, at) | Step::MoveMember(_, at) => match address(cluster, at) {
+                Some(address) => (next, Some(address)),
                 None => return,
             },
             next => (next, None),
@@ -347,6 +354,13 @@ async fn take<M: Movable>(
                 .await
                 .map_err(text)
         }
+        Step::MoveMember(replica, _) => {
+            let address = address.ok_or("the node is not known")?;
+            group
+                .update_member(view.version, replica, address)
+                .await
+                .map_err(text)
+        }
         Step::RemoveLearners(replicas) => group.remove_learners(view.version, replicas).await.map_err(text),
         Step::ChangeVoters(voters) => group
             .change_voters(view.version, voters, false)
@@ -373,7 +387,11 @@ pub(super) fn view<M: GroupMachine>(node: &ClusterNode, group: &RaftGroup<M>) ->
         .filter(|(id, _)| **id != own)
         .filter_map(|(id, progress)| Some((*id, Duration::from_millis(progress.silent_ms?))))
         .collect();
+    let addresses = members.addresses.iter();
     GroupView {
+        addresses: addresses
+            .map(|(id, member)| (*id, member.peer_address.clone()))
+            .collect(),
         own,
         version: members.version,
         voters: members.voters,

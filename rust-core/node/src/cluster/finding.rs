@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use holdfast_replication::raft::{ClusterId, NodeCalls};
-use holdfast_state::{ClusterSettings, GroupId, MetaCommand, ReplicaId};
+use holdfast_state::{Cluster, ClusterSettings, GroupId, MetaCommand, ReplicaId};
 
 use super::calls::{Answer, Call};
 use super::forming::{Action, Description, Founder, Preparation, Standing, VOTERS};
@@ -43,19 +43,21 @@ pub(crate) async fn find(node: Arc<ClusterNode>) {
     loop {
         let (addresses, formed) = {
             let mut place = node.place.lock().await;
-            node.refresh(&mut place);
+            node.refresh(&mut place).await;
             let formed = matches!(place.forming.standing(), Standing::Formed(_));
             let own = node.options.advertise.clone();
             let mut addresses = place.forming.describe().join;
-            if !addresses.contains(&own) {
-                addresses.push(own);
+            for address in std::iter::once(own).chain(node.known_addresses()) {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
             }
             (addresses, formed)
         };
         let heard = node.hear(&addresses).await;
         let action = {
             let mut place = node.place.lock().await;
-            node.refresh(&mut place);
+            node.refresh(&mut place).await;
             match place.forming.look(&heard, ClusterId(random())) {
                 Some(Action::BecomeNew(why)) => {
                     node.become_new(&mut place, why).await;
@@ -67,7 +69,10 @@ pub(crate) async fn find(node: Arc<ClusterNode>) {
         if let Some(action) = action {
             node.act(action).await;
         }
+        node.say_who_differs(&heard).await;
         node.form_if_leading().await;
+        node.stay_known(&heard).await;
+        node.reform_meta_if_lost(&heard).await;
         let rest = if formed { WATCH } else { SEARCH };
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
@@ -89,7 +94,50 @@ impl ClusterNode {
                 _ => None,
             }
         });
-        heard.collect()
+        let mut heard: Vec<Description> = heard.collect();
+        // A node that was asked under two names is one.
+        heard.sort_by(|a, b| a.founder.address.cmp(&b.founder.address));
+        heard.dedup_by(|a, b| a.founder == b.founder);
+        heard
+    }
+
+    /// No cluster is formed while nodes differ in what they must agree on.
+    async fn say_who_differs(&self, heard: &[Description]) {
+        let me = self.place.lock().await.forming.describe();
+        if me.standing != Standing::Unformed {
+            return;
+        }
+        for other in heard.iter().filter(|it| it.standing == Standing::Unformed) {
+            let (name, durable) = (&other.founder.name, other.founder.is_durable());
+            if durable != me.founder.is_durable() {
+                let has = if durable { "a" } else { "no" };
+                let message = format!(
+                    "no cluster is formed: node '{name}' has {has} data directory, and this node differs; all nodes of a \
+                     cluster have one, or none"
+                );
+                self.complain(&format!("data directory of {name}"), &message);
+            }
+            if other.join != me.join {
+                let message = format!(
+                    "no cluster is formed: node '{name}' was given the list {}, and this node {}",
+                    other.join.join(","),
+                    me.join.join(",")
+                );
+                self.complain(&format!("list of {name}"), &message);
+            }
+        }
+    }
+
+    /// Where the meta group knows nodes.
+    fn known_addresses(&self) -> Vec<String> {
+        let Some(meta) = self.meta() else {
+            return Vec::new();
+        };
+        let machine = meta.machine().read();
+        let nodes = machine.cluster().into_iter().flat_map(Cluster::nodes);
+        nodes
+            .map(|(_, node)| node.description.peer_address.to_string())
+            .collect()
     }
 
     /// Says each reason why a node does not answer once, and once that it does again.
@@ -117,8 +165,11 @@ impl ClusterNode {
         match call {
             Call::Describe => {
                 let mut place = self.place.lock().await;
-                self.refresh(&mut place);
-                Answer::Described(place.forming.describe())
+                self.refresh(&mut place).await;
+                Answer::Described(Description {
+                    epoch: self.meta_epoch(),
+                    ..place.forming.describe()
+                })
             }
             Call::Prepare(preparation) => {
                 let mut place = self.place.lock().await;
@@ -129,12 +180,13 @@ impl ClusterNode {
             Call::AdvanceClock(by_ms) => Answer::Advanced(self.advance_clock(by_ms).await),
             Call::Operate(asked) => Answer::Operated(self.operated(asked).await),
             Call::HasBegun(group, replica) => self.has_begun(GroupId(group), ReplicaId(replica)).await,
+            Call::Position(group) => Answer::Position(self.position(GroupId(group))),
         }
     }
 
     /// Leaves what it took part in, if it does, before it accepts.
     async fn prepare(&self, place: &mut Place, preparation: &Preparation) -> Answer {
-        self.refresh(place);
+        self.refresh(place).await;
         let mut next = place.forming.clone();
         if let Err(refusal) = next.prepare(preparation) {
             place.forming = next;
@@ -154,8 +206,17 @@ impl ClusterNode {
         }
         let own = next.describe().founder;
         let number = preparation.voters().iter().position(|voter| *voter == own);
-        if let Some(number) = number {
-            let replica = ReplicaId(number as u64 + 1);
+        let replica = ReplicaId(number.map_or(0, |number| number as u64 + 1));
+        // What it promises here it must know when it comes back.
+        let promised = self.remember(|kept| {
+            kept.standing = next.standing();
+            kept.replica = replica;
+            kept.preparation = Some(preparation.clone());
+        });
+        if !promised.await {
+            return Answer::Elsewhere(None);
+        }
+        if number.is_some() {
             if let Err(error) = self.open_meta(preparation.cluster, replica).await {
                 self.log(Level::Error, &format!("the meta group cannot start: {error}"));
                 return Answer::Elsewhere(None);
@@ -250,7 +311,7 @@ impl ClusterNode {
     }
 
     /// Asks to be taken into a cluster, and takes part in its meta group once there is a replica for this node.
-    async fn join(&self, cluster: ClusterId, addresses: &[String]) {
+    pub(super) async fn join(&self, cluster: ClusterId, addresses: &[String]) {
         let me = self.place.lock().await.forming.describe().founder;
         let mut asked = addresses.to_vec();
         let mut next = 0;
@@ -262,25 +323,13 @@ impl ClusterNode {
                     replica,
                 }) if its == cluster && replica != 0 => {
                     let mut place = self.place.lock().await;
-                    if place.forming.standing() != Standing::Unformed {
-                        return;
-                    }
-                    self.close_meta().await;
-                    match self.open_meta(cluster, ReplicaId(replica)).await {
-                        Ok(()) => place.forming.joined(cluster),
-                        Err(error) => {
-                            self.log(Level::Error, &format!("the meta group cannot start: {error}"));
-                        }
-                    }
+                    self.take_replica(&mut place, cluster, ReplicaId(replica)).await;
                     return;
                 }
                 Ok(Answer::Joined { .. }) => return,
                 Ok(Answer::Elsewhere(Some(leader))) if !asked.contains(&leader) => asked.insert(next, leader),
                 Ok(Answer::Decided(Err(reason))) => {
-                    self.log(
-                        Level::Warning,
-                        &format!("{address} does not take this node in: {reason}"),
-                    );
+                    self.complain("join", &format!("{address} does not take this node in: {reason}"));
                     return;
                 }
                 _ => {}
@@ -295,29 +344,49 @@ impl ClusterNode {
         };
         if !meta.leads() {
             let leader = meta.status().leader;
-            return Answer::Elsewhere(leader.map(|(_, leader)| leader.peer_address));
+            return Answer::Elsewhere(leader.map(|(_, leader)| self.peers.place(&leader)));
         }
         let known = {
             let machine = meta.machine().read();
             let Some(cluster) = machine.cluster() else {
                 return Answer::Elsewhere(None);
             };
+            if cluster.settings.durable != founder.is_durable() {
+                let (has, needs) = match founder.is_durable() {
+                    true => ("in memory", "without a data directory"),
+                    false => ("on disk", "with a data directory"),
+                };
+                return Answer::Decided(Err(format!(
+                    "the cluster keeps its coordination stores {has}: start the node {needs}"
+                )));
+            }
             let known = cluster.node_named(&founder.name);
-            known.map(|(_, node)| node.description.incarnation)
+            known.map(|(_, node)| node.description.clone())
         };
-        if known != Some(founder.incarnation.0) {
+        if known.as_ref() != Some(&ClusterNode::description(&founder)) {
             // A call that was late must not put a process in the place of a newer one.
             let there = self.ask(&founder.address, &Call::Describe, PATIENCE).await;
-            let is_there = matches!(&there, Ok(Answer::Described(it)) if it.founder == founder);
-            if !is_there {
+            let there = match there {
+                Ok(Answer::Described(it)) if it.founder == founder => it,
+                _ => {
+                    return Answer::Decided(Err(format!(
+                        "{} does not answer as that process",
+                        founder.address
+                    )));
+                }
+            };
+            let disk = known.as_ref().map_or(0, |known| known.disk);
+            if there.formed().is_some() && disk != founder.disk.unwrap_or_default() {
+                // What it had was given to others, whose answers count since.
                 return Answer::Decided(Err(format!(
-                    "{} does not answer as that process",
-                    founder.address
+                    "node '{}' was replaced while this data directory was away: move the directory away to join as a new \
+                     node",
+                    founder.name
                 )));
             }
             let register = MetaCommand::RegisterNode {
                 node: ClusterNode::description(&founder),
-                replaces: known.unwrap_or(0),
+                replaces: known.map_or(0, |known| known.incarnation),
             };
             if let Err(reason) = self.decide(&register).await {
                 return Answer::Decided(Err(reason));
@@ -334,7 +403,7 @@ impl ClusterNode {
         let cluster = machine.cluster()?;
         let (id, _) = cluster.node_named(&founder.name)?;
         let placement = cluster.group(GroupId::META)?;
-        let replica = placement.replica_of(id, founder.incarnation.0);
+        let replica = placement.replica_of(id, cluster.home(id, GroupId::META)?);
         Some(Answer::Joined {
             cluster: ClusterId(cluster.id),
             replica: replica.map_or(0, |replica| replica.0),

@@ -96,7 +96,6 @@ impl Forming {
 
     /// A node that finds a meta group's log on its disk, and the preparation that it was begun with, unless it came in
     /// later.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no node has its logs on disk yet"))]
     pub(crate) fn restarted(
         me: Founder,
         join: &[String],
@@ -120,6 +119,7 @@ impl Forming {
             join: self.join.clone(),
             promised: self.promised,
             standing: self.standing,
+            epoch: 0,
         }
     }
 
@@ -239,6 +239,9 @@ impl Forming {
             );
             return Some(Action::Exit(message));
         }
+        if let Some(reason) = self.misplaced(heard) {
+            return Some(Action::Exit(reason));
+        }
         match self.standing {
             Standing::Formed(_) => None,
             Standing::Started(cluster) => self.give_up(heard, cluster),
@@ -255,6 +258,36 @@ impl Forming {
             .map(|description| &description.founder)
             .find(|founder| founder.address == self.me.address && founder.incarnation != self.me.incarnation)
             .map(|founder| founder.incarnation)
+    }
+
+    /// Why this node can never belong to the cluster that the others have formed, if it cannot.
+    fn misplaced(&self, heard: &[Description]) -> Option<String> {
+        let of_others = || heard.iter().filter(|it| it.founder.address != self.me.address);
+        if let Standing::Formed(own) = self.standing {
+            let formed = of_others().filter_map(Description::formed);
+            let theirs = formed.into_iter().find(|cluster| *cluster != own)?;
+            // One node of another cluster is misplaced itself.
+            let most = 2 * of_others().filter(|it| it.formed() == Some(theirs)).count() > self.join.len();
+            return (self.me.is_durable() && most).then(|| {
+                format!(
+                    "the data directory is of cluster {own}, and the nodes of the list belong to cluster {theirs}: give \
+                     this node its own directory, or an empty one to join them as a new node"
+                )
+            });
+        }
+        let other = of_others()
+            .find(|it| it.formed().is_some() && it.founder.is_durable() != self.me.is_durable())?;
+        Some(if self.me.is_durable() {
+            format!(
+                "the cluster of {} keeps everything in memory: start this node without a data directory",
+                other.founder.address
+            )
+        } else {
+            format!(
+                "the cluster of {} keeps its coordination stores on disk: start this node with a data directory",
+                other.founder.address
+            )
+        })
     }
 
     /// Whether every name of the list has answered.

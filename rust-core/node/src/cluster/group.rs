@@ -17,6 +17,7 @@ pub(crate) struct GroupNode {
     raft: RaftGroup<DataMachine>,
     /// The group's epoch as of when the replica was issued.
     epoch: u64,
+    on_disk: bool,
     duties: JoinHandle<()>,
     /// By store: bytes that proposed changes will add, and that evictions proposed with them will free.
     pending: Arc<Mutex<BTreeMap<StoreId, (u64, u64)>>>,
@@ -35,10 +36,16 @@ pub(crate) struct Coming {
 }
 
 impl GroupNode {
-    pub(crate) fn new(raft: RaftGroup<DataMachine>, epoch: u64, duties: JoinHandle<()>) -> Arc<Self> {
+    pub(crate) fn new(
+        raft: RaftGroup<DataMachine>,
+        epoch: u64,
+        on_disk: bool,
+        duties: JoinHandle<()>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             raft,
             epoch,
+            on_disk,
             duties,
             pending: Arc::default(),
             ending: Mutex::default(),
@@ -95,6 +102,11 @@ impl GroupNode {
 
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// Whether its log outlives the process.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        self.on_disk
     }
 }
 

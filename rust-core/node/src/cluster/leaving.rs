@@ -106,9 +106,7 @@ impl ClusterNode {
             let present = |replica: &ReplicaId| {
                 let member = placement.members.get(replica)?;
                 let node = cluster.node(member.node)?;
-                Some(
-                    member.node != own && !node.leaving && node.description.incarnation == member.incarnation,
-                )
+                Some(member.node != own && !node.leaving && cluster.has_its_log(group, member))
             };
             let mut learners = placement.members.iter().filter(|(_, member)| !member.voter);
             let full = placement

@@ -8,12 +8,11 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use holdfast_replication::raft::{
-    ClusterId, Dial, GroupOptions, MembershipError, MetaGroup, PeerOptions, PeerServer, Peers, ProposeError,
-    RaftGroup, ReplicaAddress, Ticks,
+    ClusterId, Dial, GroupLog, GroupOptions, MembershipError, MetaGroup, PeerOptions, PeerServer, Peers,
+    ProposeError, RaftGroup, ReplicaAddress, Ticks,
 };
 use holdfast_state::{
-    Cluster, GroupId, GroupKind, GroupPlacement, MetaCommand, MetaOutcome, NodeDescription, NodeId,
-    ReplicaId, StoreId,
+    Cluster, GroupId, MetaCommand, MetaOutcome, NodeDescription, NodeId, ReplicaId, StoreId,
 };
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -21,6 +20,7 @@ use super::calls::{Answer, Call};
 use super::clock::time_source;
 use super::forming::{Forming, Founder, Preparation, Standing};
 use super::group::GroupNode;
+use super::home::Home;
 use super::names::Incarnation;
 use super::options::ClusterOptions;
 use super::stores::ClusterStore;
@@ -50,6 +50,18 @@ pub(crate) struct Facts {
     pub(crate) memory_limit: u64,
 }
 
+/// What a node works with, beside its options.
+pub(crate) struct Equipment {
+    /// Its data directory, if it has one.
+    pub(crate) home: Option<Home>,
+    /// The newest feature level that it says it can apply.
+    pub(crate) feature_level: u32,
+    /// Connects to other nodes over TLS; `None`: without.
+    pub(crate) dial: Option<Arc<dyn Dial>>,
+    /// How long a group remembers a session that nobody uses.
+    pub(crate) session_lifetime: Duration,
+}
+
 /// What is guarded while the node finds its cluster.
 pub(crate) struct Place {
     pub(crate) forming: Forming,
@@ -60,6 +72,8 @@ pub struct ClusterNode {
     pub(crate) options: ClusterOptions,
     pub(crate) name: String,
     pub(crate) seed: u64,
+    /// Its data directory, if it has one.
+    pub(crate) home: Option<Home>,
     /// When its groups look at their timers.
     pub(crate) ticks: Ticks,
     pub(crate) clock: Arc<dyn ClusterClock>,
@@ -81,11 +95,13 @@ pub struct ClusterNode {
     /// Told when groups come or go, or when the meta group has decided something here.
     pub(crate) changed: Notify,
     stop: watch::Sender<bool>,
-    leaving: AtomicBool,
     /// Held by whoever starts or stops replicas of groups.
     pub(crate) placing: Mutex<()>,
     /// Why this process is no node of the cluster any more, once it is not.
-    displaced: watch::Sender<Option<String>>,
+    pub(super) displaced: watch::Sender<Option<String>>,
+    /// What was said last of what, so that it is not said again and again.
+    complaints: parking_lot::Mutex<BTreeMap<String, String>>,
+    leaving: AtomicBool,
     /// How long a group remembers a session that nobody uses.
     pub(crate) session_lifetime: Duration,
     /// What serves this node.
@@ -101,10 +117,15 @@ impl ClusterNode {
         seed: u64,
         clock: Arc<dyn ClusterClock>,
         options: ClusterOptions,
-        dial: Option<Arc<dyn Dial>>,
-        session_lifetime: Duration,
+        equipment: Equipment,
         log: Arc<dyn LogSink>,
     ) -> Arc<Self> {
+        let Equipment {
+            home,
+            feature_level,
+            dial,
+            session_lifetime,
+        } = equipment;
         let mut peer_options = PeerOptions {
             secret: options.secret.clone(),
             ..PeerOptions::default()
@@ -114,13 +135,24 @@ impl ClusterNode {
             peer_options.dial = dial;
         }
         let incarnation = Incarnation(random());
-        let me = founder(&name, &options, incarnation);
-        let place = Place {
-            forming: Forming::new(me, &options.join),
+        let kept = home.as_ref().map(Home::kept);
+        let me = Founder {
+            address: options.advertise.clone(),
+            name: name.clone(),
+            zone: options.zone.clone(),
+            incarnation,
+            disk: kept.as_ref().map(|kept| kept.disk),
+            feature_level,
         };
+        let forming = match kept {
+            Some(kept) => Forming::restarted(me, &options.join, kept.standing, kept.preparation),
+            None => Forming::new(me, &options.join),
+        };
+        let place = Place { forming };
         Arc::new(Self {
             name,
             seed,
+            home,
             ticks: Ticks::new(options.timing, incarnation.0),
             clock,
             peers: Peers::over_network(peer_options.clone()),
@@ -134,9 +166,10 @@ impl ClusterNode {
             over_tls,
             changed: Notify::new(),
             stop: watch::Sender::new(false),
-            leaving: AtomicBool::new(false),
             placing: Mutex::new(()),
             displaced: watch::Sender::new(None),
+            complaints: parking_lot::Mutex::default(),
+            leaving: AtomicBool::new(false),
             session_lifetime,
             host: OnceLock::new(),
             keeps_meta_through: AtomicU64::new(0),
@@ -158,9 +191,25 @@ impl ClusterNode {
         self.log.line(level, message);
     }
 
+    /// Says what is wrong with something, unless it said just that before.
+    pub(crate) fn complain(&self, about: &str, message: &str) {
+        let before = self
+            .complaints
+            .lock()
+            .insert(about.to_owned(), message.to_owned());
+        if before.as_deref() != Some(message) {
+            self.log(Level::Error, message);
+        }
+    }
+
     /// The meta group's replica here, once this node belongs to a cluster that is formed.
     pub(crate) fn meta(&self) -> Option<RaftGroup<MetaGroup>> {
         self.meta.load().as_deref().cloned()
+    }
+
+    pub(crate) fn set_meta(&self, meta: RaftGroup<MetaGroup>) {
+        self.meta.store(Some(Arc::new(meta)));
+        self.changed.notify_waiters();
     }
 
     pub(crate) fn group(&self, group: GroupId) -> Option<Arc<GroupNode>> {
@@ -194,59 +243,57 @@ impl ClusterNode {
         machine.cluster().map(|cluster| cluster.id)
     }
 
-    /// This node in the cluster, once it is known there as this process.
+    /// This node in the cluster, once it is known there as this process, or as one before it with the same disk.
     pub(crate) fn own_id(&self) -> Option<NodeId> {
         let meta = self.meta()?;
         let machine = meta.machine().read();
         let (id, node) = machine.cluster()?.node_named(&self.name)?;
-        (node.description.incarnation == self.incarnation().0).then_some(id)
+        let same_disk = node.description.disk != 0 && node.description.disk == self.disk();
+        (node.description.incarnation == self.incarnation().0 || same_disk).then_some(id)
     }
 
-    /// Why clients should go elsewhere, if they should: a replica that this node is to have has no vote yet. Another node
-    /// may stop as soon as all are ready.
-    #[must_use]
-    pub fn not_ready(&self) -> Option<String> {
-        let Some(own) = self.own_id() else {
-            return Some("the node is not part of a formed cluster yet".to_owned());
+    /// Names the logs on its disk; 0: it has none.
+    fn disk(&self) -> u128 {
+        self.home.as_ref().map_or(0, Home::disk)
+    }
+
+    /// What replicas of a group that are this node's are known by: see [`Cluster::home`].
+    pub(crate) fn own_home(&self, cluster: &Cluster, group: GroupId) -> u128 {
+        match self.disk() {
+            0 => self.incarnation().0,
+            disk if cluster.is_on_disk(group) => disk,
+            _ => self.incarnation().0,
+        }
+    }
+
+    /// The meta group's epoch, as far as is known here.
+    pub(crate) fn meta_epoch(&self) -> u64 {
+        let Some(meta) = self.meta() else {
+            return 0;
         };
+        let machine = meta.machine().read();
+        let placement = machine.cluster().and_then(|cluster| cluster.group(GroupId::META));
+        placement.map_or(0, |placement| placement.epoch)
+    }
+
+    /// What the cluster may use; `None`: the node is not part of a formed one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn feature_level(&self) -> Option<u32> {
         let meta = self.meta()?;
         let machine = meta.machine().read();
-        let cluster = machine.cluster()?;
-        cluster
-            .groups()
-            .find_map(|(group, placement)| self.lacks(cluster, own, group, placement))
+        machine.cluster().map(|cluster| cluster.feature_level)
     }
 
-    fn lacks(
-        &self,
-        cluster: &Cluster,
-        own: NodeId,
-        group: GroupId,
-        placement: &GroupPlacement,
-    ) -> Option<String> {
-        let is_full = placement.voters().count() >= wanted(cluster, group);
-        let Some(replica) = placement.replica_of(own, self.incarnation().0) else {
-            // A replica that this node had before it restarted is to be replaced by one of the present process.
-            let had_one = placement.members.values().any(|member| member.node == own);
-            return (had_one || !is_full).then(|| format!("group {} has no replica here yet", group.0));
-        };
-        let status = match group {
-            GroupId::META => self.meta().map(|meta| meta.status()),
-            group => self
-                .group(group)
-                .filter(|here| here.replica() == replica)
-                .map(|here| here.raft().status()),
-        };
-        let Some(status) = status else {
-            return Some(format!("group {} is not started yet", group.0));
-        };
-        if let Some(failed) = status.failed {
-            return Some(format!("group {} has failed: {failed}", group.0));
-        }
-        // All nodes learn what the meta group decides; not all of many vote there.
-        let only_learns = group == GroupId::META && is_full && !placement.members[&replica].voter;
-        let has_vote = status.members.voters.contains(&replica) && !status.members.joint;
-        (!has_vote && !only_learns).then(|| format!("group {} is catching up", group.0))
+    /// What the groups that have a replica here use.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn group_feature_levels(&self) -> BTreeSet<u32> {
+        let groups = self.groups();
+        let levels = groups.values();
+        levels
+            .map(|group| group.raft().machine().load().feature_level())
+            .collect()
     }
 
     /// Waits until the node stops.
@@ -272,9 +319,12 @@ impl ClusterNode {
         self.stop.send_replace(true);
         self.stop_groups().await;
         self.close_meta().await;
+        if let Some(home) = &self.home {
+            home.data().close().await;
+        }
     }
 
-    async fn stop_groups(&self) {
+    pub(super) async fn stop_groups(&self) {
         // Whoever is starting one has either done so by then or sees that it may not.
         let _placing = self.placing.lock().await;
         let groups = self.groups();
@@ -368,7 +418,8 @@ impl ClusterNode {
             peer_address: founder.address.as_str().into(),
             client_address: founder.address.as_str().into(),
             incarnation: founder.incarnation.0,
-            feature_level: holdfast_state::FEATURE_LEVEL,
+            disk: founder.disk.unwrap_or_default(),
+            feature_level: founder.feature_level,
         }
     }
 
@@ -383,13 +434,17 @@ impl ClusterNode {
         let machine = Arc::new(MetaGroup::new(0));
         let mut options = GroupOptions::new(GroupId::META, replica, machine, self.peers.clone());
         options.timing = self.options.timing;
+        if let Some(home) = &self.home {
+            let room = home.data().make_room(GroupId::META, cluster, replica).await;
+            room.map_err(|error| error.to_string())?;
+            options.log = GroupLog::Disk(home.data().clone());
+        }
         options.ticks = Some(self.ticks);
         options.time = time_source(&self.clock);
         let meta = RaftGroup::start(options)
             .await
             .map_err(|error| error.to_string())?;
-        self.meta.store(Some(Arc::new(meta)));
-        self.changed.notify_waiters();
+        self.set_meta(meta);
         Ok(())
     }
 
@@ -432,19 +487,32 @@ impl ClusterNode {
         self.log(Level::Warning, &format!("starting again as a new node: {why}"));
         self.close_meta().await;
         self.stop_groups().await;
+        if let Some(home) = &self.home
+            && let Err(error) = home.renew().await
+        {
+            self.displace(format!("the data directory cannot be emptied: {error}"))
+                .await;
+            return;
+        }
         self.known_stores.store(Arc::default());
         let incarnation = Incarnation(random());
         self.incarnation.store(Arc::new(incarnation));
-        place.forming = Forming::new(
-            founder(&self.name, &self.options, incarnation),
-            &self.options.join,
-        );
+        let me = Founder {
+            incarnation,
+            disk: self.home.as_ref().map(Home::disk),
+            ..place.forming.describe().founder
+        };
+        place.forming = Forming::new(me, &self.options.join);
     }
 
     /// Learns of what the meta group's replica has, so that nobody is told less.
-    pub(crate) fn refresh(&self, place: &mut Place) {
+    pub(crate) async fn refresh(&self, place: &mut Place) {
         if let Some(cluster) = self.cluster_id() {
             if place.forming.standing() != Standing::Formed(ClusterId(cluster)) {
+                let formed = Standing::Formed(ClusterId(cluster));
+                if !self.remember(|kept| kept.standing = formed).await {
+                    return;
+                }
                 self.log(
                     Level::Information,
                     &format!("part of cluster {}", ClusterId(cluster)),
@@ -482,46 +550,28 @@ impl ClusterNode {
         }
     }
 
+    fn undecided(&self, error: ProposeError) -> Answer {
+        match error {
+            ProposeError::NotLeader { leader } => {
+                Answer::Elsewhere(leader.map(|leader| self.peers.place(&leader)))
+            }
+            error => Answer::Decided(Err(error.to_string())),
+        }
+    }
+
     pub(crate) async fn decide_here(&self, command: Bytes) -> Answer {
         let Some(meta) = self.meta() else {
             return Answer::Elsewhere(None);
         };
         let proposed = match meta.propose(command) {
             Ok(proposed) => proposed,
-            Err(error) => return undecided(error),
+            Err(error) => return self.undecided(error),
         };
         match tokio::time::timeout(DECISION, proposed).await {
             Ok(Ok(MetaOutcome::Failed(error))) => Answer::Decided(Err(error.to_string())),
             Ok(Ok(_)) => Answer::Decided(Ok(())),
-            Ok(Err(error)) => undecided(error),
+            Ok(Err(error)) => self.undecided(error),
             Err(_) => Answer::Decided(Err("the meta group did not decide in time".to_owned())),
         }
-    }
-}
-
-/// Voters that a group should have.
-pub(crate) fn wanted(cluster: &Cluster, group: GroupId) -> usize {
-    let settings = &cluster.settings;
-    let replicas = match settings.kind_of(group) {
-        Some((GroupKind::Cache, _)) => settings.cache_replicas,
-        _ => settings.coordination_replicas,
-    };
-    usize::from(replicas).min(cluster.nodes().len())
-}
-
-fn undecided(error: ProposeError) -> Answer {
-    match error {
-        ProposeError::NotLeader { leader } => Answer::Elsewhere(leader.map(|leader| leader.peer_address)),
-        error => Answer::Decided(Err(error.to_string())),
-    }
-}
-
-fn founder(name: &str, options: &ClusterOptions, incarnation: Incarnation) -> Founder {
-    Founder {
-        address: options.advertise.clone(),
-        name: name.to_owned(),
-        zone: options.zone.clone(),
-        incarnation,
-        disk: None,
     }
 }

@@ -14,13 +14,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use holdfast_proto::cluster::cluster_reply::Answer;
 use holdfast_proto::cluster::cluster_request::Ask;
-use holdfast_proto::cluster::{ClusterReply, ClusterRequest};
+use holdfast_proto::cluster::{ClusterReply, ClusterRequest, GroupsReformed, ReformRequest};
 use holdfast_proto::{Code, Error};
 use holdfast_replication::raft::{MembershipError, RaftGroup};
 use holdfast_state::{Cluster, ClusterNode as Member, GroupId, NodeId};
 
 use super::calls::{self, Call};
 use super::member::{ClusterNode, PATIENCE};
+use super::reforming::ReformError;
 pub(crate) use asked::{PeerAnswer, PeerAsk};
 
 /// How long what an operator asks may take: less than a gRPC call may.
@@ -39,12 +40,33 @@ impl ClusterNode {
             Some(Ask::RemoveNode(request)) => Answer::Removed(self.remove_node(request).await?),
             Some(Ask::MoveLeader(request)) => Answer::Moved(self.move_leader(&request).await?),
             Some(Ask::TransferLeaders(request)) => Answer::Moved(self.transfer_leaders(&request).await?),
+            Some(Ask::Reform(request)) => Answer::Reformed(self.reform_as_asked(&request).await?),
             None => {
                 let message = "the request is none that this version of the node knows";
                 return Err(Error::new(Code::Unsupported, message));
             }
         };
         Ok(ClusterReply { answer: Some(answer) })
+    }
+
+    /// Not by itself: an operator says that what only silent nodes have may be lost.
+    async fn reform_as_asked(&self, request: &ReformRequest) -> Result<GroupsReformed, Error> {
+        if !request.force {
+            let message = "what nodes have that do not answer would be lost: say that it may be (force)";
+            return Err(Error::new(Code::InvalidArgument, message));
+        }
+        let reformed = self.reform().await.map_err(|error| {
+            let code = match error {
+                ReformError::NotLost(_) => Code::NodeInUse,
+                ReformError::NotFormed | ReformError::Failed(_) => Code::Unavailable,
+            };
+            Error::new(code, error.to_string())
+        })?;
+        let numbers = |groups: Vec<u16>| groups.into_iter().map(u32::from).collect();
+        Ok(GroupsReformed {
+            groups: numbers(reformed.groups),
+            emptied: numbers(reformed.emptied),
+        })
     }
 
     /// Answers another node that an operator has asked.

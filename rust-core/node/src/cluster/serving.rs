@@ -223,6 +223,10 @@ impl Here<'_> {
                 .with_outcome(Outcome::Unknown)
                 .into());
         }
+        if sent != 0 && sent != epoch {
+            // Clients hear of a new epoch before they get answers of it: this one asks again when it has the map.
+            return Err(Away::Elsewhere(None));
+        }
         Ok(())
     }
 

@@ -19,40 +19,66 @@ use super::failure::Failure;
 use super::inbound::{Input, needs_store, out_of_place, waiting};
 use super::jobs::{JobState, Unanswered, out_of_time};
 use super::link::Link;
-use super::options::ServerOptions;
+use super::options::{ServeError, ServerOptions};
 use super::peer_dial::dial;
 use super::shared::Shared;
 use super::trusting::Trusting;
 use crate::Node;
 use crate::cluster::{
-    Asked, Away, Calls, ClusterNode, ClusterStore, Facts, Host, elsewhere, find, keep, lead_meta,
+    Asked, Away, Calls, ClusterNode, ClusterStore, Equipment, Facts, Home, Host, elsewhere, find, keep,
+    lead_meta,
 };
 
 /// What other nodes may send ahead.
 pub(super) const WINDOW: u32 = 8 * 1024 * 1024;
 
-/// The node as one of several, if it is to be.
+/// The node as one of several, if it is to be, with what its data directory has of it.
 ///
 /// # Errors
-/// `InvalidSetting`: what it needs to connect to the others over TLS cannot be used.
-pub(super) fn node(node: &Node, options: &ServerOptions) -> Result<Option<Arc<ClusterNode>>, Error> {
+/// [`ServeError::Data`], and [`ServeError::Tls`]: what it needs to connect to the others over TLS cannot be used.
+pub(super) async fn node(
+    node: &Node,
+    options: &ServerOptions,
+) -> Result<Option<Arc<ClusterNode>>, ServeError> {
     let Some(mut cluster) = options.cluster.clone() else {
         return Ok(None);
+    };
+    let dial = dial(options.tls.as_ref()).map_err(ServeError::Tls)?;
+    let home = match &options.data {
+        Some(path) => Some(Home::open(path, node.name()).await.map_err(ServeError::Data)?),
+        None => None,
     };
     if cluster.secret.is_empty() {
         // Whoever may do everything as a client may be a peer as well, unless a secret of their own is given.
         cluster.secret = options.token.clone().unwrap_or_default();
     }
     let seed = node.seed();
-    Ok(Some(ClusterNode::new(
+    let node = ClusterNode::new(
         node.name().to_owned(),
         seed,
         Arc::clone(node.clock()),
         cluster,
-        dial(options.tls.as_ref())?,
-        options.limits.session_lifetime,
+        Equipment {
+            home,
+            feature_level: options.feature_level,
+            dial,
+            session_lifetime: options.limits.session_lifetime,
+        },
         Arc::clone(&options.log),
-    )))
+    );
+    if let Err(error) = node.resume().await {
+        node.end().await;
+        let path = options.data.clone().unwrap_or_default();
+        let reason = format!(
+            "{}: {error}; move the directory away to start as a new node, which gets its state from the others",
+            path.display()
+        );
+        return Err(ServeError::Data(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            reason,
+        )));
+    }
+    Ok(Some(node))
 }
 
 /// Starts what a node of a cluster does by itself.

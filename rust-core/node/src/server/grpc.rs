@@ -16,8 +16,8 @@ use holdfast_proto::admin::{
 use holdfast_proto::cluster::cluster_reply::Answer;
 use holdfast_proto::cluster::cluster_request::Ask;
 use holdfast_proto::cluster::{
-    ClusterRequest, ClusterStatus, GetClusterRequest, LeadersMoved, MoveLeaderRequest, RemoveNodeRequest,
-    RemoveNodeResponse, TransferLeadersRequest,
+    ClusterRequest, ClusterStatus, GetClusterRequest, GroupsReformed, LeadersMoved, MoveLeaderRequest,
+    ReformRequest, RemoveNodeRequest, RemoveNodeResponse, TransferLeadersRequest,
 };
 use holdfast_proto::{Code, Error};
 use holdfast_state::StoreClass;
@@ -268,6 +268,16 @@ impl Admin for AdminService {
     ) -> Result<Response<LeadersMoved>, Status> {
         match self.operate(Ask::MoveLeader(request.into_inner())).await? {
             Answer::Moved(moved) => Ok(Response::new(moved)),
+            _ => Err(not_an_answer()),
+        }
+    }
+
+    async fn reform_cluster(
+        &self,
+        request: Request<ReformRequest>,
+    ) -> Result<Response<GroupsReformed>, Status> {
+        match self.operate(Ask::Reform(request.into_inner())).await? {
+            Answer::Reformed(reformed) => Ok(Response::new(reformed)),
             _ => Err(not_an_answer()),
         }
     }

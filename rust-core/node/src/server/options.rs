@@ -36,6 +36,13 @@ pub struct ServerOptions {
     /// What it needs to be one of several nodes; `None`: it is alone.
     #[cfg(feature = "cluster")]
     pub cluster: Option<crate::cluster::ClusterOptions>,
+    /// Where a node of a cluster keeps its coordination groups; `None`: in memory. All nodes of a cluster agree on that.
+    #[cfg(feature = "cluster")]
+    pub data: Option<std::path::PathBuf>,
+    /// The newest feature level that the node says it can apply: less than it can, to test how clusters are upgraded.
+    #[cfg(feature = "cluster")]
+    #[doc(hidden)]
+    pub feature_level: u32,
 }
 
 /// What peers may take, and how long.
@@ -100,6 +107,10 @@ impl ServerOptions {
             quotas: &ALLOW_ALL,
             #[cfg(feature = "cluster")]
             cluster: None,
+            #[cfg(feature = "cluster")]
+            data: None,
+            #[cfg(feature = "cluster")]
+            feature_level: holdfast_state::FEATURE_LEVEL,
         }
     }
 
@@ -135,6 +146,9 @@ pub enum ServeError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The data directory is in use, another node's, damaged, or the disk refuses.
+    #[error("the data directory cannot be used: {0}")]
+    Data(#[source] io::Error),
     /// The TLS files cannot be used.
     #[error(transparent)]
     Tls(Error),

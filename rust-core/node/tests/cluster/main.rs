@@ -1,9 +1,12 @@
 //! Three nodes in one process, over real sockets: forming, leaders, and what a client may count on when nodes die.
 
+mod durable;
+mod levels;
 mod nodes;
 #[allow(dead_code, unreachable_pub)]
 #[path = "../server/peer.rs"]
 mod peer;
+mod reforming;
 
 use std::time::Duration;
 

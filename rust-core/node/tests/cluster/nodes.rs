@@ -1,19 +1,23 @@
 //! Nodes of a cluster to test, each with a runtime of its own, so that it can die as a process does.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use holdfast_node::clock::{ClusterClock, ManualClock, SystemClock};
-use holdfast_node::cluster::{ClusterOptions, ClusterTiming};
-use holdfast_node::log::NoLog;
-use holdfast_node::server::{Server, ServerOptions};
+use holdfast_node::cluster::{ClusterNode, ClusterOptions, ClusterTiming, ReformError, Reformed};
+use holdfast_node::log::{Level, LogSink};
+use holdfast_node::server::{ServeError, Server, ServerOptions};
 use holdfast_node::{Node, NodeOptions};
 use holdfast_proto::Code;
 use holdfast_proto::session::{ClusterMap, Operation, StoreClass, StoreDefinition};
 use holdfast_state::{KeyHash, Slot, StoreId, StoreSettings};
 use prost::Message;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::peer::{PATIENCE, Peer, Reply, first_words, hello, hello_bytes, now, request, until};
@@ -30,8 +34,23 @@ pub(crate) struct Opened {
     class: StoreClass,
 }
 
+/// What the nodes have said.
+#[derive(Default)]
+struct Lines(Mutex<Vec<String>>);
+
+impl LogSink for Lines {
+    fn line(&self, _: Level, message: &str) {
+        self.0.lock().expect("no panic under it").push(message.to_owned());
+    }
+}
+
 pub(crate) struct Nodes {
     addresses: Vec<String>,
+    /// Data directories, of nodes that have them.
+    disks: Vec<Option<TempDir>>,
+    /// Feature levels that they say they know.
+    pub(crate) levels: Vec<u32>,
+    lines: Arc<Lines>,
     running: Vec<Option<Running>>,
     /// Whether clocks move only when they are told to.
     moved_by_hand: bool,
@@ -43,13 +62,11 @@ pub(crate) struct Nodes {
 
 impl Nodes {
     pub(crate) fn new(count: usize) -> Nodes {
-        // Held until all are found, so that no port comes twice.
-        let free: Vec<TcpListener> = (0..count)
-            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
-            .collect();
-        let address = |listener: &TcpListener| listener.local_addr().expect("it listens").to_string();
         Nodes {
-            addresses: free.iter().map(address).collect(),
+            addresses: (0..count).map(|_| free_address()).collect(),
+            disks: (0..count).map(|_| None).collect(),
+            levels: vec![holdfast_state::FEATURE_LEVEL; count],
+            lines: Arc::default(),
             running: (0..count).map(|_| None).collect(),
             moved_by_hand: false,
             session_lifetime: Duration::from_secs(5 * 60),
@@ -57,11 +74,56 @@ impl Nodes {
         }
     }
 
-    pub(crate) fn formed(count: usize) -> Nodes {
+    /// Nodes that keep their coordination groups on disk.
+    pub(crate) fn on_disk(count: usize) -> Nodes {
         let mut nodes = Nodes::new(count);
+        (0..count).for_each(|node| nodes.give_empty_disk(node));
+        nodes
+    }
+
+    pub(crate) fn formed(count: usize) -> Nodes {
+        Nodes::new(count).form()
+    }
+
+    pub(crate) fn form(self) -> Nodes {
+        let mut nodes = self;
+        let count = nodes.addresses.len();
         (0..count).for_each(|node| nodes.start(node));
         nodes.wait_until_ready();
         nodes
+    }
+
+    /// The node's directory from its next start on.
+    pub(crate) fn give_empty_disk(&mut self, node: usize) {
+        self.disks[node] = Some(TempDir::new().expect("a directory"));
+    }
+
+    pub(crate) fn take_disk(&mut self, node: usize) -> Option<TempDir> {
+        self.disks[node].take()
+    }
+
+    pub(crate) fn put_disk(&mut self, node: usize, disk: TempDir) {
+        self.disks[node] = Some(disk);
+    }
+
+    pub(crate) fn swap_disks(&mut self, one: usize, other: usize) {
+        self.disks.swap(one, other);
+    }
+
+    pub(crate) fn disk(&self, node: usize) -> &Path {
+        self.disks[node].as_ref().expect("it has one").path()
+    }
+
+    /// All nodes are somewhere else from their next start on.
+    pub(crate) fn move_all(&mut self) {
+        for address in &mut self.addresses {
+            *address = free_address();
+        }
+    }
+
+    pub(crate) fn has_logged(&self, text: &str) -> bool {
+        let lines = self.lines.0.lock().expect("no panic under it");
+        lines.iter().any(|line| line.contains(text))
     }
 
     pub(crate) fn formed_with_manual_clocks(count: usize) -> Nodes {
@@ -80,6 +142,19 @@ impl Nodes {
     }
 
     pub(crate) fn start(&mut self, node: usize) {
+        self.try_start(node).expect("the server starts");
+    }
+
+    /// Starts a second process of a node that runs, somewhere else.
+    pub(crate) fn try_start_again(&mut self, node: usize) -> Result<(), ServeError> {
+        let first = (self.running[node].take(), self.addresses[node].clone());
+        self.addresses[node] = free_address();
+        let started = self.try_start(node);
+        (self.running[node], self.addresses[node]) = first;
+        started
+    }
+
+    pub(crate) fn try_start(&mut self, node: usize) -> Result<(), ServeError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -94,10 +169,13 @@ impl Nodes {
             clock,
             memory_limit: 1 << 30,
             seed: 7,
-            log: Arc::new(NoLog),
+            log: Arc::clone(&self.lines) as Arc<dyn LogSink>,
         }));
         let address = self.addresses[node].clone();
-        let mut options = ServerOptions::new(address.parse().expect("an address"), Arc::new(NoLog));
+        let log = Arc::clone(&self.lines) as Arc<dyn LogSink>;
+        let mut options = ServerOptions::new(address.parse().expect("an address"), log);
+        options.data = self.disks[node].as_ref().map(|disk| disk.path().to_owned());
+        options.feature_level = self.levels[node];
         options.limits.session_lifetime = self.session_lifetime;
         options.cluster = Some(ClusterOptions {
             join: self.addresses.clone(),
@@ -106,10 +184,29 @@ impl Nodes {
             secret: "among nodes".to_owned(),
             timing: ClusterTiming::DEFAULT,
         });
-        let server = runtime
-            .block_on(Server::start(inner, options))
-            .expect("the server starts");
+        let server = runtime.block_on(Server::start(inner, options))?;
         self.running[node] = Some(Running { server, runtime });
+        Ok(())
+    }
+
+    /// Why a node takes part in nothing any more, once it does not.
+    pub(crate) fn displaced(&self, node: usize) -> String {
+        let Running { server, runtime } = self.running[node].as_ref().expect("it runs");
+        let displaced = runtime.block_on(async { tokio::time::timeout(PATIENCE, server.displaced()).await });
+        displaced.expect("it ends in time")
+    }
+
+    /// What an operator orders at a node.
+    pub(crate) fn reform(&self, node: usize) -> Result<Reformed, ReformError> {
+        let Running { server, runtime } = self.running[node].as_ref().expect("it runs");
+        runtime.block_on(server.shared().cluster().expect("it is one of several").reform())
+    }
+
+    /// A node takes requests of the cluster's clients.
+    pub(crate) fn is_ready(&self, node: usize) -> bool {
+        let running = self.running[node].as_ref().expect("it runs");
+        let cluster = running.server.shared().cluster();
+        cluster.is_some_and(|cluster| cluster.not_ready().is_none())
     }
 
     /// Its process is killed: whatever it was about to send is not sent.
@@ -167,9 +264,20 @@ impl Nodes {
         Some(Peer::greet(address, &hello))
     }
 
+    /// Further questions come over other connections, of sessions that no group knows.
+    pub(crate) fn forget_sessions(&self) {
+        self.asking
+            .borrow_mut()
+            .iter_mut()
+            .for_each(|asking| *asking = None);
+    }
+
     fn ask<R>(&self, node: usize, ask: impl FnOnce(&mut Peer) -> R) -> R {
         let mut asking = self.asking.borrow_mut();
-        let peer = asking[node].get_or_insert_with(|| self.connect(node, 1_000 + node as u128));
+        // Groups remember sessions, whatever becomes of their connections.
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let session = || 1_000 + u128::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let peer = asking[node].get_or_insert_with(|| self.connect(node, session()));
         ask(peer)
     }
 
@@ -202,6 +310,31 @@ impl Nodes {
             }
             assert!(start.elapsed() < PATIENCE, "{name}: {}", reply.header.message);
         }
+    }
+
+    /// The epoch of a group.
+    pub(crate) fn epoch(&self, group: u32) -> u64 {
+        let map = self.map();
+        map.groups
+            .iter()
+            .find(|it| it.id == group)
+            .expect("it is there")
+            .epoch
+    }
+
+    /// What the cluster may use, as the first node that runs knows it.
+    pub(crate) fn cluster_level(&self) -> u32 {
+        self.some_cluster().feature_level().expect("it is formed")
+    }
+
+    /// What the groups use at that node.
+    pub(crate) fn group_levels(&self) -> BTreeSet<u32> {
+        self.some_cluster().group_feature_levels()
+    }
+
+    fn some_cluster(&self) -> &Arc<ClusterNode> {
+        let running = self.running[self.some_running()].as_ref().expect("it runs");
+        running.server.shared().cluster().expect("it is one of several")
     }
 
     pub(crate) fn group(&self, store: Opened, key: &[u8]) -> u32 {
@@ -266,10 +399,11 @@ impl Nodes {
         }
     }
 
-    pub(crate) fn put(&self, store: Opened, key: &[u8], value: &[u8]) {
+    /// The change's version.
+    pub(crate) fn put(&self, store: Opened, key: &[u8], value: &[u8]) -> i64 {
         let put = request(Operation::Put, store.id);
-        self.follow(store, key, |peer| peer.call(put.clone(), key, value), 1_000)
-            .ok();
+        let reply = self.follow(store, key, |peer| peer.call(put.clone(), key, value), 1_000);
+        reply.ok().header.version
     }
 
     pub(crate) fn get(&self, store: Opened, key: &[u8]) -> Option<Vec<u8>> {
@@ -281,4 +415,21 @@ impl Nodes {
             .has(holdfast_proto::session::flags::FOUND)
             .then(|| reply.payload.to_vec())
     }
+}
+
+/// A port below those that the system gives to outgoing connections: one of these, made to a node that is down, could
+/// meet itself on the node's port and hold it.
+fn free_address() -> String {
+    const FIRST: u16 = 29_000;
+    const COUNT: u16 = 3_500;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % u32::from(COUNT)) as u16;
+    for _ in 0..COUNT {
+        let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7)) % COUNT;
+        let address = format!("127.0.0.1:{}", FIRST + offset);
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+    panic!("no port from {FIRST} on is free");
 }

@@ -4,6 +4,7 @@
 //! magic 8 | cluster u128 | group u16 | meta length u32 | content length u64 | meta | checksum u64
 //! then pieces of 1 MiB (the last one shorter): checksum u64 | content
 //! ```
+//! `N.again` is what a group starts again with, until that has taken the snapshot's place.
 //! Little endian; checksums are XXH3-64. The meta says which moment of the group it is, in the words of who writes it; the
 //! cluster is 0 for a node that is alone. The file appears under its name only when all of it is on disk.
 
@@ -148,6 +149,25 @@ impl SnapshotFiles {
         rest.truncate(meta_length as usize);
         let meta = Bytes::from(rest);
         Ok(Some((meta, SnapshotFile { file, begin, length })))
+    }
+
+    /// Another snapshot of the group, kept beside this one.
+    #[cfg(feature = "disk")]
+    pub(crate) fn beside(&self) -> SnapshotFiles {
+        Self {
+            path: self.path.with_extension("again"),
+            group: self.group,
+            cluster: self.cluster,
+            writing: Mutex::new(()),
+        }
+    }
+
+    /// Puts the one beside in this one's place.
+    #[cfg(feature = "disk")]
+    pub(crate) fn take_beside(&self) -> io::Result<()> {
+        let _writing = self.writing.lock();
+        fs::rename(self.beside().path, &self.path)?;
+        self.sync()
     }
 
     /// Removes the snapshot.

@@ -42,14 +42,16 @@ impl<M: GroupMachine> Adapter<M> {
     pub(crate) fn new(
         machine: Arc<M>,
         home: SnapshotHome,
+        begins: Option<SnapshotMeta>,
         progress: watch::Sender<u64>,
         grown: Arc<Notify>,
     ) -> Self {
+        let begins = begins.unwrap_or_default();
         Self {
             machine,
             home,
-            applied: None,
-            membership: StoredMembership::default(),
+            applied: begins.last_log_id,
+            membership: begins.last_membership,
             progress,
             grown,
         }

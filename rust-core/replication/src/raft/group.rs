@@ -13,11 +13,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::adapter::{Adapter, SnapshotHome};
+use super::beginning::beginning;
 use super::errors::{ProposeError, ReadError, StartError};
 use super::inbox::GroupInbox;
 use super::leader_clock::LeaderClock;
 use super::log::{LogGauge, MemoryLog};
-use super::machine::GroupMachine;
+use super::machine::{GroupMachine, MachineError};
 use super::network::{Network, Peers};
 use super::options::{GroupLog, GroupOptions};
 use super::proposer::{ProposalQueue, Proposed, Proposer};
@@ -25,10 +26,13 @@ use super::reads::{BoundedReads, ReadMode, SleepGuard};
 use super::runtime::Ticks;
 use super::status::{GroupStatus, ReplicaProgress};
 use super::timing::ClusterTiming;
-use super::types::{RaftId, Types};
+use super::types::{Payload, RaftId, Types};
 use super::under_way::{Stamped, UnderWay};
 use super::{log_keeper, watcher};
 use holdfast_state::{GroupId, ReplicaId};
+
+/// How long what is being applied may take to end.
+const END_OF_APPLY: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// One replica of one group: the group's log, its machine, and its part in elections. Clones share it.
 pub struct RaftGroup<M: GroupMachine>(pub(crate) Arc<Core<M>>);
@@ -88,28 +92,28 @@ impl<M: GroupMachine> RaftGroup<M> {
             group: options.group,
             own: options.replica,
         };
-        let adapter = |home| {
-            Adapter::new(
-                Arc::clone(&options.machine),
-                home,
-                progress_sender,
-                Arc::clone(&grown),
-            )
+        let begins = options.begins_with_machine.as_ref();
+        let begins = begins
+            .map(|address| beginning(options.replica, address))
+            .transpose()?;
+        let adapter = |home, begins| {
+            let machine = Arc::clone(&options.machine);
+            Adapter::new(machine, home, begins, progress_sender, Arc::clone(&grown))
         };
         let (raft, gauge): (_, Arc<dyn LogGauge>) = match &options.log {
             GroupLog::Memory => {
                 let log = MemoryLog::default();
                 let gauge = Arc::new(log.clone());
-                let adapter = adapter(SnapshotHome::Memory);
+                let adapter = adapter(SnapshotHome::Memory, begins);
                 let raft = openraft::Raft::new(options.replica.into(), config, network, log, adapter).await;
                 (raft.map_err(|error| StartError::Log(error.to_string()))?, gauge)
             }
             #[cfg(feature = "disk")]
             GroupLog::Disk(disk) => {
                 let cluster = options.peers.cluster();
-                let (log, files) = disk.open_group(options.group, cluster).await?;
+                let (log, files) = disk.open_group(options.group, options.replica, cluster).await?;
                 let gauge = Arc::new(log.clone());
-                let adapter = adapter(SnapshotHome::Files(files));
+                let adapter = adapter(SnapshotHome::Files(files), None);
                 let raft = openraft::Raft::new(options.replica.into(), config, network, log, adapter).await;
                 (raft.map_err(|error| StartError::Log(error.to_string()))?, gauge)
             }
@@ -274,6 +278,13 @@ impl<M: GroupMachine> RaftGroup<M> {
         *self.0.progress.borrow()
     }
 
+    /// The term and the index of the last entry of the log, committed or not; `None` when it never had any.
+    #[must_use]
+    pub fn position(&self) -> Option<(u64, u64)> {
+        let last = self.0.gauge.last()?;
+        Some((last.leader_id.term, last.index))
+    }
+
     /// The index of the last entry of the log here.
     #[must_use]
     pub fn last_index(&self) -> u64 {
@@ -329,6 +340,34 @@ impl<M: GroupMachine> RaftGroup<M> {
             self.0.peers.registry().remove(self.0.group, self.0.replica);
         }
         self.halt().await;
+    }
+
+    /// Stops the replica and applies all of its log to the machine, also what is not known to be committed: others may have
+    /// acknowledged it. For a group that lost most of its replicas, and starts again with this state.
+    ///
+    /// # Errors
+    /// An entry cannot be read or understood.
+    pub async fn stop_and_apply_all(&self) -> Result<(), MachineError> {
+        self.stop().await;
+        // The task that applies ends a little later.
+        let mut progress = self.0.progress.clone();
+        let ended = async { while progress.changed().await.is_ok() {} };
+        let ended = tokio::time::timeout(END_OF_APPLY, ended).await;
+        ended.map_err(|_| MachineError::new("entries are still being applied"))?;
+        let applied = *self.0.progress.borrow();
+        let rest = self.0.gauge.after(applied).await.map_err(MachineError::new)?;
+        let machine = Arc::clone(&self.0.machine);
+        let applying = holdfast_system::work::spawn_blocking(move || {
+            for entry in rest {
+                if let Payload::Normal(bytes) = entry.payload {
+                    machine.apply(entry.log_id.index, &bytes.0)?;
+                }
+            }
+            Ok(())
+        });
+        applying
+            .await
+            .unwrap_or_else(|_| Err(MachineError::new("a command panicked while it was applied")))
     }
 
     async fn halt(&self) {

@@ -4,10 +4,11 @@ use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use holdfast_state::GroupId;
+use holdfast_state::{GroupId, ReplicaId};
 use prost::Message;
 
 use super::address::ClusterId;
+use super::beginning::begins;
 use super::network::{WireSnapshotMeta, meta_from_wire, meta_to_wire};
 use super::types::SnapshotMeta;
 use crate::disk::{SnapshotFile, SnapshotFiles, damaged};
@@ -39,8 +40,35 @@ impl GroupSnapshots {
         }
     }
 
+    /// Keeps the state that a group starts again with beside what there is, until [`GroupSnapshots::take_beginning`].
+    pub(crate) fn write_beginning(
+        &self,
+        meta: &SnapshotMeta,
+        pieces: impl Iterator<Item = io::Result<Bytes>>,
+    ) -> io::Result<()> {
+        let beside = self.0.beside();
+        beside.forget()?;
+        beside.write(&meta_to_wire(meta).encode_to_vec(), |_| Ok(false), pieces)
+    }
+
+    /// Whether such a state of this replica is kept. Those of others are removed.
+    pub(crate) fn has_beginning(&self, replica: ReplicaId) -> io::Result<bool> {
+        let beside = self.0.beside();
+        match beside.newest()? {
+            Some((meta, _)) if begins(&decode(&meta)?, replica) => Ok(true),
+            Some(_) => beside.forget().map(|()| false),
+            None => Ok(false),
+        }
+    }
+
+    /// It is the group's snapshot from now on.
+    pub(crate) fn take_beginning(&self) -> io::Result<()> {
+        self.0.take_beside()
+    }
+
     /// See [`SnapshotFiles::forget`].
     pub(crate) fn forget(&self) -> io::Result<()> {
+        self.0.beside().forget()?;
         self.0.forget()
     }
 }

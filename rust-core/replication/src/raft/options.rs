@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::address::ReplicaAddress;
 #[cfg(feature = "disk")]
 use super::data_directory::DataDirectory;
 use super::machine::GroupMachine;
@@ -66,6 +67,9 @@ pub struct GroupOptions<M: GroupMachine> {
     pub time: Arc<dyn TimeSource>,
     /// What this replica adds to entries while it leads.
     pub duties: Option<Arc<dyn LeaderDuties<M>>>,
+    /// The group starts again here, in memory: this replica is its only member, at this place, and `machine` has the state
+    /// that it begins with. Others that are added get that state as a snapshot. On disk: [`DataDirectory::begin_again`].
+    pub begins_with_machine: Option<ReplicaAddress>,
 }
 
 impl<M: GroupMachine> GroupOptions<M> {
@@ -82,6 +86,7 @@ impl<M: GroupMachine> GroupOptions<M> {
             limits: GroupLimits::default(),
             time: Arc::new(SystemTime),
             duties: None,
+            begins_with_machine: None,
         }
     }
 }

@@ -174,7 +174,7 @@ impl<M: GroupMachine> Core<M> {
             };
             match self
                 .peers
-                .ask(&member.peer_address, question, self.timing.quorum_wait())
+                .ask(&self.peers.place(&member), question, self.timing.quorum_wait())
                 .await
             {
                 Ok(Answer::ReadIndex(answer)) => answer,

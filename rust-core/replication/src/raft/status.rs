@@ -46,6 +46,8 @@ pub struct GroupMembers {
     pub version: u64,
     /// Replicas with a vote: those of both sides while a change is under way.
     pub voters: BTreeSet<ReplicaId>,
+    /// Sets of them that must each have a majority: two while a change is under way.
+    pub agreeing: Vec<BTreeSet<ReplicaId>>,
     /// Replicas without.
     pub learners: BTreeSet<ReplicaId>,
     /// Where each of them lives.
@@ -60,6 +62,11 @@ impl GroupMembers {
         GroupMembers {
             version: stored.log_id().as_ref().map_or(0, |log_id| log_id.index),
             voters: membership.voter_ids().map(ReplicaId::from).collect(),
+            agreeing: membership
+                .get_joint_config()
+                .iter()
+                .map(|set| set.iter().map(|id| ReplicaId::from(*id)).collect())
+                .collect(),
             learners: membership.learner_ids().map(ReplicaId::from).collect(),
             addresses: membership
                 .nodes()

@@ -170,10 +170,9 @@ impl Cluster {
         placement.ok_or(MetaError::UnknownGroup)
     }
 
-    /// Whether this is the process that the node is at present.
-    fn check_process(&self, node: NodeId, incarnation: u128) -> Result<(), MetaError> {
-        let present = self.nodes.get(&node).map(|node| node.description.incarnation);
-        if present != Some(incarnation) {
+    /// Whether this is the process that the node is at present, or the disk that it has.
+    fn check_home(&self, group: GroupId, node: NodeId, home: u128) -> Result<(), MetaError> {
+        if self.home(node, group) != Some(home) {
             return Err(MetaError::UnknownNode);
         }
         Ok(())
@@ -185,7 +184,7 @@ impl Cluster {
         node: NodeId,
         incarnation: u128,
     ) -> Result<(bool, ReplicaId), MetaError> {
-        self.check_process(node, incarnation)?;
+        self.check_home(group, node, incarnation)?;
         let placement = self.placement(group)?;
         if let Some(replica) = placement.replica_of(node, incarnation) {
             return Ok((false, replica));
@@ -237,7 +236,7 @@ impl Cluster {
             return Err(MetaError::LastVoter);
         }
         for (place, voter) in voters.iter().enumerate() {
-            self.check_process(voter.0, voter.1)?;
+            self.check_home(group, voter.0, voter.1)?;
             if voters[..place].contains(voter) {
                 return Err(MetaError::Unfit {
                     what: "a voter twice",

@@ -104,6 +104,8 @@ pub struct NodeDescription {
     pub client_address: Box<str>,
     /// Random for each start of the process.
     pub incarnation: u128,
+    /// Names the logs that it keeps on disk, which outlive the process: random for each directory. 0: it keeps none.
+    pub disk: u128,
     /// The newest feature level that its build can apply.
     pub feature_level: u32,
 }
@@ -122,7 +124,7 @@ pub struct ClusterNode {
 pub struct Member {
     /// Where it is.
     pub node: NodeId,
-    /// The process that it was issued for. One with its log in memory is gone with that process.
+    /// Its home: the process that it was issued for, or the disk where its log is. It is gone with that.
     pub incarnation: u128,
     /// Whether it votes; else it learns.
     pub voter: bool,
@@ -185,6 +187,31 @@ impl Cluster {
         self.nodes.iter().map(|(id, node)| (*id, node))
     }
 
+    /// Whether the logs of a group outlive their processes.
+    #[must_use]
+    pub fn is_on_disk(&self, group: GroupId) -> bool {
+        let kind = self.settings.kind_of(group).map(|(kind, _)| kind);
+        self.settings.durable && matches!(kind, Some(GroupKind::Meta | GroupKind::Coordination))
+    }
+
+    /// The home that a replica of a group has at a node now: [`Member::incarnation`] of those that are not gone.
+    #[must_use]
+    pub fn home(&self, node: NodeId, group: GroupId) -> Option<u128> {
+        let description = &self.node(node)?.description;
+        let on_disk = self.is_on_disk(group) && description.disk != 0;
+        Some(if on_disk {
+            description.disk
+        } else {
+            description.incarnation
+        })
+    }
+
+    /// Whether a replica's log is still there, as far as is known.
+    #[must_use]
+    pub fn has_its_log(&self, group: GroupId, member: &Member) -> bool {
+        self.home(member.node, group) == Some(member.incarnation)
+    }
+
     /// Who holds a group.
     #[must_use]
     pub fn group(&self, group: GroupId) -> Option<&GroupPlacement> {
@@ -217,11 +244,11 @@ impl Cluster {
 }
 
 impl GroupPlacement {
-    /// The replica that a process has, if it has one.
+    /// The replica that a process or a disk has, if it has one: see [`Cluster::home`].
     #[must_use]
-    pub fn replica_of(&self, node: NodeId, incarnation: u128) -> Option<ReplicaId> {
+    pub fn replica_of(&self, node: NodeId, home: u128) -> Option<ReplicaId> {
         let mut members = self.members.iter();
-        let found = members.find(|(_, member)| member.node == node && member.incarnation == incarnation)?;
+        let found = members.find(|(_, member)| member.node == node && member.incarnation == home)?;
         Some(*found.0)
     }
 

@@ -23,6 +23,10 @@ const REFORM_GROUP: u8 = 135;
 const ASSIGN_SLOTS: u8 = 136;
 const DEFINE_STORE: u8 = 137;
 const RAISE_FEATURE_LEVEL: u8 = 138;
+/// The same as [`FORM`] and [`REGISTER_NODE`], of nodes that keep their logs on disk: builds of feature level 1 do not
+/// know them.
+const FORM_ON_DISKS: u8 = 139;
+const REGISTER_ON_DISK: u8 = 140;
 
 /// Bytes of the smallest description of a node, and of a voter.
 const SMALLEST_NODE: usize = 36;
@@ -45,16 +49,22 @@ impl MetaCommand {
                 settings,
                 nodes,
             } => {
-                out.u8(FORM);
+                let disks = Disks::of(nodes.iter().any(|node| node.disk != 0));
+                out.u8(if disks.named() { FORM_ON_DISKS } else { FORM });
                 out.u128(*cluster);
                 out.i64(*revision);
                 write_cluster_settings(out, settings);
                 out.u32(nodes.len() as u32);
-                nodes.iter().for_each(|node| write_node(out, node));
+                nodes.iter().for_each(|node| write_node(out, node, disks));
             }
             MetaCommand::RegisterNode { node, replaces } => {
-                out.u8(REGISTER_NODE);
-                write_node(out, node);
+                let disks = Disks::of(node.disk != 0);
+                out.u8(if disks.named() {
+                    REGISTER_ON_DISK
+                } else {
+                    REGISTER_NODE
+                });
+                write_node(out, node, disks);
                 out.u128(*replaces);
             }
             MetaCommand::SetLeaving { node, leaving } => {
@@ -93,14 +103,16 @@ impl MetaCommand {
         let mut input = Reader::new(bytes);
         let number = input.u8()?;
         let command = match number {
-            FORM => MetaCommand::Form {
+            FORM | FORM_ON_DISKS => MetaCommand::Form {
                 cluster: input.u128()?,
                 revision: input.i64()?,
                 settings: read_cluster_settings(&mut input)?,
-                nodes: input.list(SMALLEST_NODE, read_node)?,
+                nodes: input.list(SMALLEST_NODE, |input| {
+                    read_node(input, Disks::of(number == FORM_ON_DISKS))
+                })?,
             },
-            REGISTER_NODE => MetaCommand::RegisterNode {
-                node: read_node(&mut input)?,
+            REGISTER_NODE | REGISTER_ON_DISK => MetaCommand::RegisterNode {
+                node: read_node(&mut input, Disks::of(number == REGISTER_ON_DISK))?,
                 replaces: input.u128()?,
             },
             SET_LEAVING => MetaCommand::SetLeaving {
@@ -207,21 +219,42 @@ fn read_placement(number: u8, input: &mut Reader<'_>) -> Result<MetaCommand, Log
     })
 }
 
-pub(super) fn write_node(out: &mut Writer, node: &NodeDescription) {
+/// Whether descriptions of nodes name disks. Those of clusters in memory are as the first builds wrote them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disks {
+    Named,
+    None,
+}
+
+impl Disks {
+    pub(super) fn of(named: bool) -> Disks {
+        if named { Disks::Named } else { Disks::None }
+    }
+
+    pub(super) fn named(self) -> bool {
+        self == Disks::Named
+    }
+}
+
+pub(super) fn write_node(out: &mut Writer, node: &NodeDescription, disks: Disks) {
     for text in [&node.name, &node.zone, &node.peer_address, &node.client_address] {
         out.bytes(text.as_bytes());
     }
     out.u128(node.incarnation);
+    if disks.named() {
+        out.u128(node.disk);
+    }
     out.u32(node.feature_level);
 }
 
-pub(super) fn read_node(input: &mut Reader<'_>) -> Result<NodeDescription, SnapshotError> {
+pub(super) fn read_node(input: &mut Reader<'_>, disks: Disks) -> Result<NodeDescription, SnapshotError> {
     Ok(NodeDescription {
         name: input.text()?.into(),
         zone: input.text()?.into(),
         peer_address: input.text()?.into(),
         client_address: input.text()?.into(),
         incarnation: input.u128()?,
+        disk: if disks.named() { input.u128()? } else { 0 },
         feature_level: input.u32()?,
     })
 }

@@ -46,7 +46,7 @@ pub enum MetaCommand {
         group: GroupId,
         /// The node.
         node: NodeId,
-        /// The process; it must be the node's present one.
+        /// The node's present process, or its disk where the group's logs are on disk: see [`crate::Cluster::home`].
         incarnation: u128,
     },
     /// The group's own membership has changed: the replica votes now, or learns.
@@ -71,7 +71,7 @@ pub enum MetaCommand {
         group: GroupId,
         /// The new epoch: one more than the present one.
         epoch: u64,
-        /// The processes that vote in it; they get new replica ids in this order.
+        /// Those who vote in it, each with its home; they get new replica ids in this order.
         voters: Vec<(NodeId, u128)>,
     },
     /// Slots change their owner.

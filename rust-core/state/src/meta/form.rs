@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::limits::SLOTS;
+use crate::limits::{DISKS_LEVEL, SLOTS};
 use crate::meta::MetaMachine;
 use crate::meta::cluster::{
     Cluster, ClusterNode, ClusterSettings, GroupPlacement, Member, NodeDescription, NodeId, SlotPlacement,
@@ -70,6 +70,11 @@ pub(super) fn check_description(node: &NodeDescription) -> Result<(), MetaError>
             what: "a node without a feature level",
         });
     }
+    if node.disk != 0 && node.feature_level < DISKS_LEVEL {
+        return Err(MetaError::Unfit {
+            what: "a node on disk whose build is too old for that",
+        });
+    }
     if node.incarnation == 0 {
         return Err(MetaError::Unfit {
             what: "a node without an incarnation",
@@ -99,6 +104,12 @@ impl Cluster {
             });
             placed.collect()
         };
+        let home = |group, node: &NodeDescription| match settings.kind_of(group) {
+            Some((GroupKind::Meta | GroupKind::Coordination, _)) if settings.durable && node.disk != 0 => {
+                node.disk
+            }
+            _ => node.incarnation,
+        };
         let place = |group| {
             let mut placement = GroupPlacement {
                 epoch: 1,
@@ -108,7 +119,7 @@ impl Cluster {
             for place in settings.first_voters(group, nodes.len()) {
                 placement.issue(Member {
                     node: NodeId(place as u32 + 1),
-                    incarnation: nodes[place].incarnation,
+                    incarnation: home(group, &nodes[place]),
                     voter: true,
                 });
             }

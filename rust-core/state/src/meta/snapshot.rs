@@ -4,7 +4,8 @@
 //! format u16 | applied stamp, revision, next store id | stores by name | cluster? | checksum u64
 //! cluster: id, settings, feature level, version, next node id | nodes | groups | slots
 //! ```
-//! Format 1 had neither the stamp nor a cluster. Equal states have equal bytes.
+//! Format 1 had neither the stamp nor a cluster, format 2 no disks; a cluster without disks is still written as 2, which
+//! builds of feature level 1 read. Equal states have equal bytes.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +14,25 @@ use crate::limits::{FEATURE_LEVEL, SLOTS};
 use crate::meta::cluster::{
     Cluster, ClusterNode, GroupId, GroupPlacement, Member, NodeId, ReplicaId, SlotPlacement,
 };
-use crate::meta::codec::{read_cluster_settings, read_node, write_cluster_settings, write_node};
+use crate::meta::codec::{Disks, read_cluster_settings, read_node, write_cluster_settings, write_node};
 use crate::meta::{DefinedStore, MetaMachine};
 use crate::settings::StoreId;
 use crate::snapshot::{read_settings, write_settings};
 use crate::time::Timestamp;
 
-/// The snapshot format that this build writes; it reads this one and older ones.
-const FORMAT: u16 = 2;
+/// The newest snapshot format that this build writes; it reads this one and older ones.
+const FORMAT: u16 = 3;
+/// The format of what knows no disks.
+const WITHOUT_DISKS: u16 = 2;
 
 impl MetaMachine {
     /// The replicated state as bytes; equal states have equal bytes.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
         let mut out = Writer::default();
-        out.u16(FORMAT);
+        let has_disk = |cluster: &Cluster| cluster.nodes.values().any(|node| node.description.disk != 0);
+        let disks = Disks::of(self.cluster.as_ref().is_some_and(has_disk));
+        out.u16(if disks.named() { FORMAT } else { WITHOUT_DISKS });
         out.i64(self.applied_at.0);
         out.i64(self.revision);
         out.u32(self.next_id);
@@ -38,7 +43,9 @@ impl MetaMachine {
             write_settings(&mut out, &store.settings);
             out.i64(store.defined_at);
         }
-        out.option(self.cluster.as_ref(), write_cluster);
+        out.option(self.cluster.as_ref(), |out, cluster| {
+            write_cluster(out, cluster, disks)
+        });
         out.finish()
     }
 
@@ -49,6 +56,7 @@ impl MetaMachine {
     pub fn restore(bytes: &[u8]) -> Result<MetaMachine, SnapshotError> {
         let mut input = Reader::open(bytes, FORMAT)?;
         let first = bytes.starts_with(&1_u16.to_le_bytes());
+        let disks = Disks::of(bytes.starts_with(&FORMAT.to_le_bytes()));
         let applied_at = if first { i64::MIN } else { input.i64()? };
         let mut meta = MetaMachine {
             applied_at: Timestamp(applied_at),
@@ -78,7 +86,7 @@ impl MetaMachine {
             meta.stores.insert(name.into(), store);
         }
         if !first {
-            meta.cluster = input.option(read_cluster)?;
+            meta.cluster = input.option(|input| read_cluster(input, disks))?;
         }
         input.end()?;
         meta.validate().map_err(malformed)?;
@@ -86,7 +94,7 @@ impl MetaMachine {
     }
 }
 
-fn write_cluster(out: &mut Writer, cluster: &Cluster) {
+fn write_cluster(out: &mut Writer, cluster: &Cluster, disks: Disks) {
     out.u128(cluster.id);
     write_cluster_settings(out, &cluster.settings);
     out.u32(cluster.feature_level);
@@ -95,7 +103,7 @@ fn write_cluster(out: &mut Writer, cluster: &Cluster) {
     out.u32(cluster.nodes.len() as u32);
     for (id, node) in &cluster.nodes {
         out.u32(id.0);
-        write_node(out, &node.description);
+        write_node(out, &node.description, disks);
         out.bool(node.leaving);
     }
     for placement in &cluster.groups {
@@ -115,7 +123,7 @@ fn write_cluster(out: &mut Writer, cluster: &Cluster) {
     }
 }
 
-fn read_cluster(input: &mut Reader<'_>) -> Result<Cluster, SnapshotError> {
+fn read_cluster(input: &mut Reader<'_>, disks: Disks) -> Result<Cluster, SnapshotError> {
     let id = input.u128()?;
     let settings = read_cluster_settings(input)?;
     let feature_level = input.u32()?;
@@ -127,7 +135,7 @@ fn read_cluster(input: &mut Reader<'_>) -> Result<Cluster, SnapshotError> {
     for _ in 0..input.u32()? {
         let id = NodeId(input.u32()?);
         let node = ClusterNode {
-            description: read_node(input)?,
+            description: read_node(input, disks)?,
             leaving: input.bool()?,
         };
         insert_in_order(&mut nodes, id, node)?;

@@ -15,7 +15,8 @@ pub(crate) fn config(kind: GroupKind, touch_interval_ms: u64) -> MachineConfig {
     MachineConfig {
         kind,
         first_revision: 1_000,
-        feature_level: FEATURE_LEVEL,
+        // Where groups begin, and what the golden files have.
+        feature_level: 1,
         seed: 0x5EED,
         touch_interval_ms,
         group_index: 0,

@@ -3,6 +3,7 @@
 //! The tests whose names begin with `long_` take longer than a commit should wait for: `tests/faults/run --all`.
 
 mod broken_network;
+mod cluster_on_disk;
 mod common;
 mod connections;
 mod descriptors;

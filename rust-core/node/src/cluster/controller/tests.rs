@@ -26,6 +26,7 @@ fn description(node: u32, incarnation: u128) -> NodeDescription {
         peer_address: format!("h{node}:1").into(),
         client_address: format!("h{node}:1").into(),
         incarnation,
+        disk: 0,
         feature_level: 1,
     }
 }
@@ -147,6 +148,7 @@ impl World {
                 view.joint = false;
                 self.changes += 1;
             }
+            Step::MoveMember(..) => panic!("nobody moves here"),
             Step::TransferLeader(replica) => {
                 assert!(view.voters.contains(&replica));
                 view.own = replica;

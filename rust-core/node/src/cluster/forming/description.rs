@@ -20,6 +20,8 @@ pub(crate) struct Founder {
     pub(crate) incarnation: Incarnation,
     /// Names the logs on its disk, which outlive the process; `None`: it has everything in memory.
     pub(crate) disk: Option<u128>,
+    /// The newest that its build can apply.
+    pub(crate) feature_level: u32,
 }
 
 impl Founder {
@@ -76,6 +78,8 @@ pub(crate) struct Description {
     pub(crate) promised: Ballot,
     /// What has become of it.
     pub(crate) standing: Standing,
+    /// Of the meta group, as far as it knows; 0: it knows of none.
+    pub(crate) epoch: u64,
 }
 
 impl Description {

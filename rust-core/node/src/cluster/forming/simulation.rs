@@ -90,6 +90,7 @@ impl World {
             zone: String::new(),
             incarnation,
             disk: self.durable.then_some(incarnation.0),
+            feature_level: 1,
             address: address.clone(),
         };
         let mut logs = HashMap::new();

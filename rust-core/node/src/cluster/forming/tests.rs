@@ -156,6 +156,7 @@ fn a_process_whose_address_answers_as_somebody_else_exits() {
         zone: String::new(),
         incarnation: Incarnation(incarnation),
         disk: None,
+        feature_level: 1,
     };
     let join = ["h0:1".to_owned(), "h1:1".to_owned()];
     let mut old = Forming::new(founder(1), &join);

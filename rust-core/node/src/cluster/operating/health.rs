@@ -3,7 +3,7 @@
 use holdfast_proto::cluster::{ClusterGroup, ClusterNode, Health, NodeState};
 use holdfast_state::{Cluster, GroupId};
 
-use crate::cluster::member::wanted;
+use crate::cluster::readiness::wanted;
 
 /// What the nodes and groups come to.
 pub(super) fn judge(cluster: &Cluster, nodes: &[ClusterNode], groups: &[ClusterGroup]) -> (Health, String) {

@@ -7,6 +7,8 @@ use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use holdfast_state::GroupId;
 use holdfast_state::mutant::{self, Mutant};
 use openraft::storage::{IOFlushed, RaftLogStorage};
@@ -218,6 +220,14 @@ impl LogGauge for DurableLog {
             last = Some(index);
         }
         last
+    }
+
+    fn last(&self) -> Option<LogId> {
+        self.0.inner.lock().last
+    }
+
+    fn after(&self, index: u64) -> BoxFuture<'_, io::Result<Vec<Entry>>> {
+        self.read(index + 1, u64::MAX, u64::MAX).boxed()
     }
 }
 

@@ -5,6 +5,8 @@ use std::io;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::{LogState, OptionalSend, RaftLogReader};
 use parking_lot::Mutex;
@@ -31,6 +33,16 @@ impl LogGauge for MemoryLog {
 
     fn index_to_keep(&self, keep_bytes: u64) -> Option<u64> {
         self.0.lock().tail.index_to_keep(keep_bytes)
+    }
+
+    fn last(&self) -> Option<LogId> {
+        let inner = self.0.lock();
+        inner.tail.last_id().or(inner.purged)
+    }
+
+    fn after(&self, index: u64) -> BoxFuture<'_, io::Result<Vec<Entry>>> {
+        let entries = self.0.lock().tail.read(index + 1, u64::MAX, u64::MAX);
+        std::future::ready(Ok(entries)).boxed()
     }
 }
 

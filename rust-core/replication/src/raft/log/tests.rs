@@ -45,6 +45,7 @@ fn adapter(home: SnapshotHome) -> Adapter<Nothing> {
     Adapter::new(
         Arc::new(Nothing),
         home,
+        None,
         watch::Sender::new(0),
         Arc::new(Notify::new()),
     )
@@ -65,7 +66,7 @@ async fn a_log_in_memory_is_what_openraft_expects() {
 
 #[cfg(feature = "disk")]
 mod on_disk {
-    use holdfast_state::GroupId;
+    use holdfast_state::{GroupId, ReplicaId};
     use tempfile::TempDir;
 
     use super::*;
@@ -81,7 +82,10 @@ mod on_disk {
         async fn build(&self) -> Result<(Guard, DurableLog, Adapter<Nothing>), StorageError<Types>> {
             let directory = TempDir::new().unwrap();
             let data = DataDirectory::open(directory.path()).await.unwrap();
-            let (log, files) = data.open_group(GroupId(3), Some(ClusterId(7))).await.unwrap();
+            let (log, files) = data
+                .open_group(GroupId(3), ReplicaId(1), Some(ClusterId(7)))
+                .await
+                .unwrap();
             Ok(((data, directory), log, adapter(SnapshotHome::Files(files))))
         }
     }

@@ -15,7 +15,7 @@ use super::ask::{Answer, Ask, Envelope, Inbox, Refusal};
 use super::dial::{Dial, DialTcp};
 use super::local::LocalNetwork;
 use super::tcp::Tcp;
-use crate::raft::address::ClusterId;
+use crate::raft::address::{ClusterId, ReplicaAddress};
 use holdfast_state::{GroupId, ReplicaId};
 
 /// Snapshots that a node sends at once.
@@ -116,6 +116,8 @@ struct Inner {
     snapshots: Semaphore,
     /// When the next piece of a snapshot may be sent.
     next_piece: Mutex<Option<Instant>>,
+    /// Where nodes are now, by their names: logs may have older addresses.
+    places: RwLock<HashMap<String, String>>,
 }
 
 impl Peers {
@@ -143,7 +145,29 @@ impl Peers {
             options,
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
             next_piece: Mutex::new(None),
+            places: RwLock::default(),
         }))
+    }
+
+    /// A node of this cluster is reached at this address from now on, whatever groups' logs say.
+    pub fn set_place(&self, name: &str, address: &str) {
+        if self
+            .0
+            .places
+            .read()
+            .get(name)
+            .is_some_and(|known| known == address)
+        {
+            return;
+        }
+        self.0.places.write().insert(name.to_owned(), address.to_owned());
+    }
+
+    /// Where a member is reached.
+    #[must_use]
+    pub fn place(&self, member: &ReplicaAddress) -> String {
+        let places = self.0.places.read();
+        places.get(&member.name).unwrap_or(&member.peer_address).clone()
     }
 
     /// Who answers other nodes' calls.

@@ -35,7 +35,7 @@ impl RaftNetworkFactory<Types> for Network {
             group: self.group,
             own: self.own,
             target: target.into(),
-            address: node.peer_address.clone(),
+            address: node.clone(),
         }
     }
 }
@@ -46,7 +46,8 @@ pub(crate) struct ReplicaLink {
     group: GroupId,
     own: ReplicaId,
     target: ReplicaId,
-    address: String,
+    /// As the group's log has it: the node may have moved since.
+    address: ReplicaAddress,
 }
 
 impl ReplicaLink {
@@ -58,7 +59,7 @@ impl ReplicaLink {
             ask,
         };
         self.peers
-            .ask(&self.address, envelope, patience)
+            .ask(&self.peers.place(&self.address), envelope, patience)
             .await
             .map_err(|error| match error {
                 PeerError::TimedOut => RPCError::Timeout(Timeout {
