@@ -205,8 +205,14 @@ impl Server {
         for other in others {
             let _ = tokio::time::timeout(LAST_WORDS, other).await;
         }
-        // Each counts until its task has let go of it.
-        let _ = tokio::time::timeout(LAST_WORDS, shared.no_connections()).await;
+        // Each counts until its task has let go of it. Those of a cluster's other nodes are theirs to end.
+        #[cfg(feature = "cluster")]
+        let alone = shared.cluster().is_none();
+        #[cfg(not(feature = "cluster"))]
+        let alone = true;
+        if alone {
+            let _ = tokio::time::timeout(LAST_WORDS, shared.no_connections()).await;
+        }
         shared.log(Level::Information, "stopped");
     }
 }

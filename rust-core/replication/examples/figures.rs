@@ -1,6 +1,7 @@
 //! What replication costs on this machine: three nodes in one process, their logs in memory.
 //!
-//! `cargo run --release -p holdfast-replication --features raft --example figures [proposals|kills|moves|idle]…`
+//! `cargo run --release -p holdfast-replication --features raft --example figures
+//! [proposals|groups|batches|kills|moves|idle]…`
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 #![expect(
     clippy::unwrap_used,
@@ -170,15 +171,27 @@ fn put(number: usize) -> Bytes {
     command.encode().into()
 }
 
-async fn proposals(sockets: bool, in_flight: usize) {
+/// How puts are proposed.
+#[derive(Clone, Copy)]
+struct Load {
+    groups: u16,
+    in_flight: usize,
+    /// Puts that are proposed together.
+    batch: usize,
+}
+
+async fn proposals(sockets: bool, load: Load) {
     const WARM: Duration = Duration::from_millis(500);
     const TIME: Duration = Duration::from_secs(2);
-    let cluster = Cluster::formed(sockets, 1).await;
-    let leader = cluster.leader(0).await;
+    let cluster = Cluster::formed(sockets, load.groups).await;
+    let mut leaders = Vec::new();
+    for group in 0..usize::from(load.groups) {
+        leaders.push(cluster.leader(group).await);
+    }
     let begin = Instant::now() + WARM;
-    let writers: Vec<_> = (0..in_flight)
+    let writers: Vec<_> = (0..load.in_flight)
         .map(|writer| {
-            let leader = leader.clone();
+            let leader = leaders[writer % leaders.len()].clone();
             tokio::spawn(async move {
                 let mut taken = Vec::new();
                 for number in 0.. {
@@ -186,11 +199,9 @@ async fn proposals(sockets: bool, in_flight: usize) {
                     if sent >= begin + TIME {
                         break;
                     }
-                    leader
-                        .propose(put(writer * 7919 + number))
-                        .unwrap()
-                        .await
-                        .unwrap();
+                    let first = writer * 7919 + number * load.batch;
+                    let puts = (first..first + load.batch).map(put).collect();
+                    leader.propose_all(puts).unwrap().await.unwrap();
                     if sent >= begin {
                         taken.push(sent.elapsed());
                     }
@@ -205,10 +216,13 @@ async fn proposals(sockets: bool, in_flight: usize) {
         all.extend(writer.await.unwrap());
     }
     let cpu = (cpu_since(cpu)).as_secs_f64() / (TIME + WARM).as_secs_f64() * TIME.as_secs_f64();
-    let count = all.len();
+    let count = all.len() * load.batch;
     println!(
-        "{:>11} {in_flight:>4} in flight: {:>7.0}/s   p50 {:>6} us   p99 {:>6} us   {:>5.1} us CPU each",
+        "{:>11} {:>4} in flight, batches of {:>3}, {:>2} groups: {:>7.0}/s   p50 {:>6} us   p99 {:>6} us   {:>5.1} us CPU each",
         if sockets { "sockets" } else { "handed over" },
+        load.in_flight,
+        load.batch,
+        load.groups,
         count as f64 / TIME.as_secs_f64(),
         percentile(&mut all, 50).as_micros(),
         percentile(&mut all, 99).as_micros(),
@@ -341,9 +355,24 @@ async fn main() {
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
     for sockets in [false, true] {
+        let of = |groups, in_flight, batch| Load {
+            groups,
+            in_flight,
+            batch,
+        };
         if wanted("proposals") {
             for in_flight in [1, 16, 64, 256] {
-                proposals(sockets, in_flight).await;
+                proposals(sockets, of(1, in_flight, 1)).await;
+            }
+        }
+        if wanted("groups") {
+            for groups in [1, 2, 4, 8, 12] {
+                proposals(sockets, of(groups, 64, 1)).await;
+            }
+        }
+        if wanted("batches") {
+            for batch in [1, 4, 16, 64, 256] {
+                proposals(sockets, of(4, 16, batch)).await;
             }
         }
         if wanted("moves") {

@@ -72,9 +72,10 @@ impl Core {
         for slot in self.table.slots(too_late) {
             let (connected, clustered) = (self.is_connected(), self.cluster.is_some());
             let last_error = std::mem::take(&mut self.last_error);
+            let silent = self.links[self.table.get(slot).link].suspect;
             self.abandon(slot, |pending| {
                 if connected && clustered {
-                    errors::without_leader(pending, &last_error)
+                    errors::without_leader(pending, silent, &last_error)
                 } else {
                     errors::too_late(pending, connected, &last_error, options)
                 }

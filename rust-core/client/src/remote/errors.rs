@@ -66,15 +66,20 @@ pub(super) fn too_late(
     Error::new(Code::Timeout, message).with_outcome(outcome)
 }
 
-/// The deadline passed, and some node of the cluster is there.
+/// The deadline passed, and some node of the cluster is there. `silent`: the one that was asked says nothing at all.
 #[cold]
-pub(super) fn without_leader(pending: &Pending, last_error: &str) -> Error {
+pub(super) fn without_leader(pending: &Pending, silent: bool, last_error: &str) -> Error {
     let last = if last_error.is_empty() {
         String::new()
     } else {
         format!("; last error: {last_error}")
     };
     let message = match (pending.stage, pending.group) {
+        (Stage::Sent { .. }, _) if silent => {
+            format!(
+                "the node that was asked says nothing any more, and nobody else is known to answer instead{last}"
+            )
+        }
         (Stage::Sent { .. }, _) => {
             return Error::new(Code::Timeout, "the node did not answer in time")
                 .with_outcome(pending.outcome());

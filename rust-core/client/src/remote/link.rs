@@ -200,12 +200,16 @@ fn begin(shared: &Shared, link: usize, server: u32, connection: &Connection) -> 
     let Connection { welcome, address, .. } = connection;
     let now = Instant::now();
     let mut core = shared.core.lock();
+    let used = core.session.epoch != 0;
+    let before = core.cluster.as_ref().map(|cluster| cluster.id().clone());
     if !core.meet(link, welcome) {
         return false;
     }
     let clustered = core.cluster.is_some();
     let alone = !core.is_connected();
-    let epoch_changed = !clustered && core.session.epoch != 0 && core.session.epoch != welcome.epoch;
+    // A cluster of memory whose nodes were all lost at once comes back as another one.
+    let another = used && core.cluster.as_ref().map(|cluster| cluster.id().clone()) != before;
+    let epoch_changed = another || (!clustered && used && core.session.epoch != welcome.epoch);
     core.refusal = None;
     if alone {
         // Nothing is on its way that could be taken for something else.
@@ -231,7 +235,7 @@ fn begin(shared: &Shared, link: usize, server: u32, connection: &Connection) -> 
     } else {
         resume(&mut core, welcome, address, now);
     }
-    if alone {
+    if alone || another {
         core.change_state(StateChange {
             state: ConnectionState::Connected,
             address: address.clone(),

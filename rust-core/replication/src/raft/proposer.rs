@@ -23,8 +23,13 @@ use super::under_way::{Stamped, UnderWay};
 
 /// Bytes of commands in one entry, unless one command alone is bigger.
 const ENTRY_BYTES: u64 = 1024 * 1024;
-/// Entries proposed and not yet applied, after which further proposals gather into one.
-const ENTRIES_AT_ONCE: usize = 8;
+/// Places for entries that are proposed and not yet applied: while all are taken, further proposals gather into one.
+const PLACES: usize = 8;
+/// Places that a small entry takes. What an entry costs is the messages and the wake-ups of three nodes, hardly its
+/// proposals: with few of them under way, what comes meanwhile shares the next one.
+const PLACES_OF_SMALL: u32 = 4;
+/// From this size on an entry takes one place: many of them are to be under way on a line that is wide and long.
+const BIG: u64 = 64 * 1024;
 /// What a proposal counts for beside its bytes.
 const OVERHEAD: u64 = 128;
 
@@ -107,7 +112,7 @@ pub(crate) struct Proposer<M: GroupMachine> {
     under_way: Arc<UnderWay>,
     status: watch::Receiver<GroupStatus>,
     duties: Option<Arc<dyn LeaderDuties<M>>>,
-    slots: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     /// The leadership that has proposed an entry.
     begun: Option<LeaderId>,
 }
@@ -137,7 +142,7 @@ impl<M: GroupMachine> Proposer<M> {
             under_way,
             status,
             duties,
-            slots: Arc::new(Semaphore::new(ENTRIES_AT_ONCE)),
+            places: Arc::new(Semaphore::new(PLACES)),
             begun: None,
         };
         (proposer, queue_end)
@@ -153,12 +158,18 @@ impl<M: GroupMachine> Proposer<M> {
                     None => return,
                 },
             };
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+            let places = Arc::clone(&self.places).acquire_many_owned(PLACES_OF_SMALL).await;
+            let Ok(mut places) = places else {
                 return;
             };
+            // Whoever else was woken by the same packet proposes first: they share the entry.
+            tokio::task::yield_now().await;
             let proposals = self.gather(first);
+            if proposals.iter().map(|proposal| proposal.bytes).sum::<u64>() >= BIG {
+                drop(places.split(places.num_permits() - 1));
+            }
             match self.leadership().await {
-                Ok(leadership) => self.propose(leadership, proposals, slot).await,
+                Ok(leadership) => self.propose(leadership, proposals, places).await,
                 Err(error) => Batch::new(proposals, &self.waiting).fail(&error),
             }
         }
@@ -205,7 +216,7 @@ impl<M: GroupMachine> Proposer<M> {
         &mut self,
         (leader, at, stamped): (LeaderId, Timestamp, Stamped),
         proposals: Vec<Proposal<M::Outcome>>,
-        slot: OwnedSemaphorePermit,
+        places: OwnedSemaphorePermit,
     ) {
         let bytes = proposals
             .iter()
@@ -237,7 +248,7 @@ impl<M: GroupMachine> Proposer<M> {
         let batch = Batch::new(proposals, &self.waiting);
         let duties = self.duties.clone();
         let settle = Deliver::new(move |result: ClientWriteResult<Types>| {
-            let _slot = slot;
+            let _places = places;
             drop(stamped);
             match result {
                 Ok(response) => batch.settle(response.data.0, ahead, duties.as_deref()),

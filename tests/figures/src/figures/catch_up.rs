@@ -133,12 +133,15 @@ pub async fn catch_up(options: CatchUp) -> Result<Report, String> {
         resident >= mebibytes,
         format!("it has what was written: {resident} of {mebibytes} MiB"),
     );
-    let ratio = meanwhile / two;
+    // All nodes share this machine's processors: what a third replica costs at any time is no matter of catching up.
+    let usual = (three + after) / 2.0;
+    let percent = |of: f64| meanwhile / of * 100.0;
     report.judge(
-        ratio >= BAR,
+        meanwhile / usual >= BAR,
         format!(
-            "throughput of the others meanwhile: {:.0} % (bar 80 %)",
-            ratio * 100.0
+            "throughput meanwhile: {:.0} % of that of three nodes before and after (bar 80 %), {:.0} % of that of two",
+            percent(usual),
+            percent(two)
         ),
     );
     report.judge(failed == 0, format!("changes that failed: {failed} (bar 0)"));
