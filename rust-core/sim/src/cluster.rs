@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_node::clock::ManualClock;
+use holdfast_node::clock::SystemClock;
 use holdfast_node::cluster::{ClusterOptions, ClusterTiming};
 use holdfast_node::server::{Server, ServerOptions};
 use holdfast_node::{Node, NodeOptions};
@@ -121,8 +121,7 @@ impl Cluster {
         let server = machine.run(async move {
             let inner = Arc::new(Node::start(NodeOptions {
                 name: format!("node-{node}"),
-                // Of stores without replicas: there are none.
-                clock: Arc::new(ManualClock::default()),
+                clock: Arc::new(SystemClock::start()),
                 memory_limit: MEMORY,
                 seed,
                 log: Arc::clone(&log),
