@@ -299,6 +299,37 @@ typedef uint8_t HfStatus;
 #endif // __STDC_VERSION__ >= 202311L
 
 /**
+ * How fresh what a request reads is.
+ */
+enum HfFreshness
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * As the client's `read-consistency` says.
+   */
+  HfFreshness_OfClient = 0,
+  /**
+   * It shows every change that was acknowledged before the read began.
+   */
+  HfFreshness_Linearizable = 1,
+  /**
+   * It is at most `max_staleness_ms` old; any replica may answer.
+   */
+  HfFreshness_Bounded = 2,
+  /**
+   * Whatever a replica has, however old.
+   */
+  HfFreshness_Local = 3,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum HfFreshness HfFreshness;
+#else
+typedef uint8_t HfFreshness;
+#endif // __STDC_VERSION__ >= 202311L
+
+/**
  * The answer to one request.
  */
 typedef struct HfReply {
@@ -456,6 +487,14 @@ typedef struct HfRequest {
    * whatever happens; an embedded call never waits.
    */
   uint32_t timeout_ms;
+  /**
+   * One of [`HfFreshness`]: of reads in a cluster; changes, batches, and nodes that are alone, have but one.
+   */
+  uint32_t freshness;
+  /**
+   * With [`HfFreshness::Bounded`] the most that what is read may be old, at least 1.
+   */
+  uint32_t max_staleness_ms;
 } HfRequest;
 
 /**

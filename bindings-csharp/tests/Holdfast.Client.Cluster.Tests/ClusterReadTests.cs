@@ -30,12 +30,13 @@ public class ClusterReadTests
         Assert.Equal("value", await client.GetAsync<string>("k", local));
         foreach (ReadConsistency consistency in (ReadConsistency[])[ReadConsistency.Linearizable, ReadConsistency.Bounded(Time / 10)])
         {
-            HoldfastException read = await FailsAsync(
-                () => client.GetAsync<string>("k", new RequestOptions { ReadConsistency = consistency, Timeout = Time }).AsTask());
-            Assert.Equal(HoldfastErrorCode.Unavailable, read.Code);
+            // The node that is left has led, perhaps, and looks for its majority at first: then the time runs out.
+            var options = new RequestOptions { ReadConsistency = consistency, Timeout = Time };
+            await Eventually.IsTrueAsync(
+                () => CodeOf(() => client.Get<string>("k", options)) == HoldfastErrorCode.Unavailable, $"{consistency}: unavailable");
         }
 
-        HoldfastException put = await FailsAsync(() => client.PutAsync("k", "other", new PutOptions { Timeout = Time }).AsTask());
+        HoldfastException put = Assert.Throws<HoldfastException>(() => client.Put("k", "other", new PutOptions { Timeout = Time }));
         Assert.Equal((HoldfastErrorCode.Unavailable, HoldfastOutcome.NotApplied), (put.Code, put.Outcome));
         Assert.Equal("value", await client.GetAsync<string>("k", local));
     }
@@ -52,11 +53,12 @@ public class ClusterReadTests
         Assert.Equal(2, await client.IncrementAsync("k"));
     }
 
-    private static async Task<HoldfastException> FailsAsync(Func<Task> call)
+    /// <summary>What a call fails with, which it must, in its time.</summary>
+    private static HoldfastErrorCode CodeOf(Action call)
     {
         var waited = Stopwatch.StartNew();
-        HoldfastException error = await Assert.ThrowsAsync<HoldfastException>(call);
+        Exception error = Assert.ThrowsAny<Exception>(call);
         Assert.InRange(waited.Elapsed, TimeSpan.Zero, Time + Slack);
-        return error;
+        return Assert.IsAssignableFrom<IHoldfastError>(error).Code;
     }
 }

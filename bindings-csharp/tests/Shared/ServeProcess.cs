@@ -164,12 +164,15 @@ internal sealed partial class ServeProcess : IDisposable
 
     private void Send(int signal) => _ = SendSignal(Id, signal);
 
-    /// <summary>Whether the process has ended; the shell does not reap it, so its number is not another's meanwhile.</summary>
+    /// <summary>
+    /// Whether the process has ended, with all its threads: the last one closes its sockets. The shell does not reap it, so
+    /// its number is not another's meanwhile.
+    /// </summary>
     private bool IsGone()
     {
         try
         {
-            return StateIn($"/proc/{Id}/stat") is 'Z' or 'X';
+            return StateIn($"/proc/{Id}/stat") is 'Z' or 'X' && Directory.EnumerateDirectories($"/proc/{Id}/task").Count() <= 1;
         }
         catch (IOException)
         {

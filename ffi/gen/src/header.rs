@@ -20,7 +20,15 @@ pub(crate) fn header(crate_dir: &Path, docs: &BTreeMap<String, String>) -> Resul
     config.parse.expand.crates = vec!["holdfast-ffi".to_owned()];
     config.enumeration.prefix_with_name = true;
     // Named by no function's signature, but part of what crosses.
-    let named_by_none = ["HfOp", "HfEchoMode", "HfStatus", "HfItem", "HfStats", "HfLogLine"];
+    let named_by_none = [
+        "HfOp",
+        "HfEchoMode",
+        "HfStatus",
+        "HfFreshness",
+        "HfItem",
+        "HfStats",
+        "HfLogLine",
+    ];
     config.export.include = named_by_none.map(str::to_owned).to_vec();
     config.export.exclude = vec!["ABI_VERSION".to_owned()];
     // The compiler prints expanded source only when told that it may; its work is kept beside cargo's own,

@@ -43,7 +43,7 @@ namespace Holdfast.Interop;
 
 internal static partial class Interop {
 
-    internal const ulong AbiVersion = 0x9c21efe426575076;
+    internal const ulong AbiVersion = 0x4fb7030537a88ffb;
 
     public const string NativeLib = "holdfast";
 
@@ -492,6 +492,127 @@ internal partial struct HfStatus
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public HfStatus ToManaged() { return _unmanaged.ToManaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Free() {}
+    }
+
+}
+
+/// How fresh what a request reads is.
+internal partial struct HfFreshness
+{
+    byte _variant;
+}
+
+[NativeMarshalling(typeof(MarshallerMeta))]
+internal partial struct HfFreshness
+{
+
+    [StructLayout(LayoutKind.Explicit)]
+    internal unsafe struct Unmanaged
+    {
+        [FieldOffset(0)]
+        internal byte _variant;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [Obsolete("This method is intended for use by generated code only.")]
+        [EditorBrowsable(EditorBrowsableState.Never)]
+        internal HfFreshness ToManaged()
+        {
+            var _managed = new HfFreshness();
+            _managed._variant = _variant;
+            return _managed;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged ToUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged._variant = _variant;
+        return _unmanaged;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged AsUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged._variant = _variant;
+        return _unmanaged;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public Exception ExceptionForVariant()
+    {
+        if (_variant == 0) return new EnumException();
+        if (_variant == 1) return new EnumException();
+        if (_variant == 2) return new EnumException();
+        if (_variant == 3) return new EnumException();
+        throw new InteropException("Illegal enum state detected. This is a severe error and should never happen.");
+    }
+
+    // Ctors
+    /// As the client's `read-consistency` says.
+    public static HfFreshness OfClient => new() { _variant = 0 };
+    /// It shows every change that was acknowledged before the read began.
+    public static HfFreshness Linearizable => new() { _variant = 1 };
+    /// It is at most `max_staleness_ms` old; any replica may answer.
+    public static HfFreshness Bounded => new() { _variant = 2 };
+    /// Whatever a replica has, however old.
+    public static HfFreshness Local => new() { _variant = 3 };
+
+    // Checks
+    public bool IsOfClient => _variant == 0;
+    public bool IsLinearizable => _variant == 1;
+    public bool IsBounded => _variant == 2;
+    public bool IsLocal => _variant == 3;
+
+    // Conversions
+    public void AsOfClient() { if (_variant != 0) throw ExceptionForVariant(); }
+    public void AsLinearizable() { if (_variant != 1) throw ExceptionForVariant(); }
+    public void AsBounded() { if (_variant != 2) throw ExceptionForVariant(); }
+    public void AsLocal() { if (_variant != 3) throw ExceptionForVariant(); }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override string ToString()
+    {
+        if (_variant == 0) return "OfClient";
+        if (_variant == 1) return "Linearizable";
+        if (_variant == 2) return "Bounded";
+        if (_variant == 3) return "Local";
+        throw new InteropException("Illegal enum state detected. This is a severe error and should never happen.");
+    }
+
+    [CustomMarshaller(typeof(HfFreshness), MarshalMode.Default, typeof(Marshaller))]
+    private struct MarshallerMeta { }
+
+    internal ref struct Marshaller
+    {
+        private HfFreshness _managed;
+        private Unmanaged _unmanaged;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(HfFreshness managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromManaged(HfFreshness managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromUnmanaged(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Unmanaged ToUnmanaged() { return _managed.ToUnmanaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public HfFreshness ToManaged() { return _unmanaged.ToManaged(); }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Free() {}
@@ -1165,7 +1286,9 @@ internal partial struct HfRequest
     /// How long the call may take in ms, 0: the client's `timeout`. A remote client ends it by then,
     /// whatever happens; an embedded call never waits.
     public required uint timeout_ms;
+    /// One of [`HfFreshness`]: of reads in a cluster; changes, batches, and nodes that are alone, have but one.
     public required uint freshness;
+    /// With [`HfFreshness::Bounded`] the most that what is read may be old, at least 1.
     public required uint max_staleness_ms;
 }
 

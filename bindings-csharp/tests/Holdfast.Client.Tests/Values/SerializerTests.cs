@@ -42,7 +42,7 @@ public partial class SerializerTests
             Assert.Equal(HoldfastErrorCode.Serialization, error.Code);
             Assert.Contains("the key", error.Message, StringComparison.Ordinal);
             Assert.Contains(type, error.Message, StringComparison.Ordinal);
-            Assert.Contains("'tests'", error.Message, StringComparison.Ordinal);
+            Assert.Contains($"'{client.StoreName}'", error.Message, StringComparison.Ordinal);
         }
 
         IsUnreadable(() => client.Get<int>("the key"), "Int32");

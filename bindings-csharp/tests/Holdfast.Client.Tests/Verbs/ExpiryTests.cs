@@ -33,8 +33,6 @@ public class ExpiryTests
         Assert.True(await client.ExpireAsync("k", new ExpiryOptions { SlidingTtl = Second }));
         client.AdvanceClock(Second);
         Assert.False(client.Exists("k"));
-        Assert.False(client.Expire("k", Second));
-        Assert.False(client.Persist("k"));
     }
 
     [Fact]

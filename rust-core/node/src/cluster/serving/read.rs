@@ -44,7 +44,8 @@ impl Here<'_> {
                 .into())
             }
             Operation::Stats => {
-                let budget = store.budget();
+                // The whole store's, of which the group has a share.
+                let budget = asked.store.settings.max_memory;
                 let stats = Some(StoreStats::new(&store.stats(), budget));
                 Ok(ReplyHeader {
                     stats,
