@@ -216,11 +216,11 @@ impl ClusterNode {
         if !promised.await {
             return Answer::Elsewhere(None);
         }
-        if number.is_some() {
-            if let Err(error) = self.open_meta(preparation.cluster, replica).await {
-                self.log(Level::Error, &format!("the meta group cannot start: {error}"));
-                return Answer::Elsewhere(None);
-            }
+        if number.is_some()
+            && let Err(error) = self.open_meta(preparation.cluster, replica).await
+        {
+            self.log(Level::Error, &format!("the meta group cannot start: {error}"));
+            return Answer::Elsewhere(None);
         }
         place.forming = next;
         Answer::Prepared(Ok(()))
