@@ -202,6 +202,15 @@ enum HfOp
    * `connect-timeout`). Reply as `OpenStore`'s, its data the store's full name.
    */
   HfOp_Connect = 18,
+  /**
+   * Asks about the cluster, or changes it: `payload` = lines `ask=get`, or `ask=remove`, `node=NAME`,
+   * `force=on`, or `ask=move-leader`, `group=N`, `node=NAME` (may be missing), or `ask=transfer` with
+   * `from=NAME`, `to=NAME` or `spread=on`. Reply: data = lines of fields with tabs between them, the
+   * first field naming the line: to `get` a `cluster` line, a `node` line each, a `group` line each with
+   * its `replica` lines behind it; to `remove` a `removed` line; else a `move` line each. See
+   * `ffi/src/cluster.rs` for their fields. The embedded node is a cluster of one, which nothing changes.
+   */
+  HfOp_ClusterAdmin = 20,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum HfOp HfOp;

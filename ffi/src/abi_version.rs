@@ -1,4 +1,4 @@
 // Written by ffi/gen; do not edit.
 
 /// Hash of the ABI's inventory; the generated C# bindings hold the same number.
-pub const ABI_VERSION: u64 = 0x4fb7030537a88ffb;
+pub const ABI_VERSION: u64 = 0x8aa72f05f4a8a1ab;

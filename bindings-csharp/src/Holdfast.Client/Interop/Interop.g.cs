@@ -43,7 +43,7 @@ namespace Holdfast.Interop;
 
 internal static partial class Interop {
 
-    internal const ulong AbiVersion = 0x4fb7030537a88ffb;
+    internal const ulong AbiVersion = 0x8aa72f05f4a8a1ab;
 
     public const string NativeLib = "holdfast";
 
@@ -690,6 +690,7 @@ internal partial struct HfOp
         if (_variant == 16) return new EnumException();
         if (_variant == 17) return new EnumException();
         if (_variant == 18) return new EnumException();
+        if (_variant == 20) return new EnumException();
         throw new InteropException("Illegal enum state detected. This is a severe error and should never happen.");
     }
 
@@ -750,6 +751,13 @@ internal partial struct HfOp
     /// Waits until a node serves `store` and has it open, at most `timeout_ms` (0: the client's
     /// `connect-timeout`). Reply as `OpenStore`'s, its data the store's full name.
     public static HfOp Connect => new() { _variant = 18 };
+    /// Asks about the cluster, or changes it: `payload` = lines `ask=get`, or `ask=remove`, `node=NAME`,
+    /// `force=on`, or `ask=move-leader`, `group=N`, `node=NAME` (may be missing), or `ask=transfer` with
+    /// `from=NAME`, `to=NAME` or `spread=on`. Reply: data = lines of fields with tabs between them, the
+    /// first field naming the line: to `get` a `cluster` line, a `node` line each, a `group` line each with
+    /// its `replica` lines behind it; to `remove` a `removed` line; else a `move` line each. See
+    /// `ffi/src/cluster.rs` for their fields. The embedded node is a cluster of one, which nothing changes.
+    public static HfOp ClusterAdmin => new() { _variant = 20 };
 
     // Checks
     public bool IsOpenStore => _variant == 1;
@@ -770,6 +778,7 @@ internal partial struct HfOp
     public bool IsEcho => _variant == 16;
     public bool IsPing => _variant == 17;
     public bool IsConnect => _variant == 18;
+    public bool IsClusterAdmin => _variant == 20;
 
     // Conversions
     public void AsOpenStore() { if (_variant != 1) throw ExceptionForVariant(); }
@@ -790,6 +799,7 @@ internal partial struct HfOp
     public void AsEcho() { if (_variant != 16) throw ExceptionForVariant(); }
     public void AsPing() { if (_variant != 17) throw ExceptionForVariant(); }
     public void AsConnect() { if (_variant != 18) throw ExceptionForVariant(); }
+    public void AsClusterAdmin() { if (_variant != 20) throw ExceptionForVariant(); }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override string ToString()
@@ -812,6 +822,7 @@ internal partial struct HfOp
         if (_variant == 16) return "Echo";
         if (_variant == 17) return "Ping";
         if (_variant == 18) return "Connect";
+        if (_variant == 20) return "ClusterAdmin";
         throw new InteropException("Illegal enum state detected. This is a severe error and should never happen.");
     }
 
@@ -1885,6 +1896,7 @@ internal enum Op : uint
     Echo = 16,
     Ping = 17,
     Connect = 18,
+    ClusterAdmin = 20,
 }
 
 internal enum EchoMode : uint
