@@ -324,7 +324,8 @@ impl Drive<'_> {
         let silence = now.saturating_duration_since(since);
         // After a pause of this process itself the answer may be there and not read yet: only a ping that had its time
         // counts.
-        core.suspect = busy && silence >= timing.ping_after / 2;
+        // This look may come a moment before half of the time to a ping has passed; the next is as far away again.
+        core.suspect = busy && silence >= timing.ping_after * 9 / 20;
         if core.suspect {
             self.shared.keeper.notify_one();
         }
