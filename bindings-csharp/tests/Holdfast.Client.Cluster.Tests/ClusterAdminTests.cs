@@ -23,13 +23,13 @@ public class ClusterAdminTests
         HoldfastLeaderMove move = await client.Cluster.MoveLeaderAsync(group.Id, other);
         Assert.Equal((group.Id, group.Leader, other, null), (move.Group, move.From, move.To, move.Error));
         Assert.Equal(other, (await client.Cluster.GetStatusAsync()).Groups[^1].Leader);
-        Assert.All(await client.Cluster.TransferAsync(from: "c"), moved => Assert.Null(moved.Error));
+        Assert.All(await client.Cluster.TransferAsync(fromNode: "c"), moved => Assert.Null(moved.Error));
         Assert.Equal(0, (await MemberAsync(client, "c")).Leads);
         Assert.All(await client.Cluster.SpreadAsync(), moved => Assert.Null(moved.Error));
         Assert.True((await MemberAsync(client, "c")).Leads > 0);
 
         await FailsAsync(HoldfastErrorCode.GroupNotFound, async () => await client.Cluster.MoveLeaderAsync(99));
-        await FailsAsync(HoldfastErrorCode.NodeNotFound, async () => await client.Cluster.TransferAsync(to: "z"));
+        await FailsAsync(HoldfastErrorCode.NodeNotFound, async () => await client.Cluster.TransferAsync(toNode: "z"));
         await FailsAsync(HoldfastErrorCode.NodeInUse, async () => await client.Cluster.RemoveAsync("c"));
         Assert.False(await client.Cluster.RemoveAsync("z"));
 

@@ -72,19 +72,19 @@ public class HoldfastCluster
     /// Moves all leaderships of a node away, or those of every group that a node votes in to it. Look at each
     /// <see cref="HoldfastLeaderMove.Error"/>.
     /// </summary>
-    /// <param name="from">Name or id of the node that is to lead nothing; null: of any.</param>
-    /// <param name="to">Name or id of the node that is to lead; null: those that lead least.</param>
+    /// <param name="fromNode">Name or id of the node that is to lead nothing; null: of any.</param>
+    /// <param name="toNode">Name or id of the node that is to lead; null: those that lead least.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">Neither is given.</exception>
     /// <exception cref="HoldfastException"><see cref="HoldfastErrorCode.NodeNotFound"/>.</exception>
-    public virtual ValueTask<IReadOnlyList<HoldfastLeaderMove>> TransferAsync(string? from = null, string? to = null, CancellationToken cancellationToken = default)
+    public virtual ValueTask<IReadOnlyList<HoldfastLeaderMove>> TransferAsync(string? fromNode = null, string? toNode = null, CancellationToken cancellationToken = default)
     {
-        if (from is null && to is null)
+        if (fromNode is null && toNode is null)
         {
-            throw new ArgumentException("Say which node's leaderships to move, or to which node.", nameof(from));
+            throw new ArgumentException("Say which node's leaderships to move, or to which node.", nameof(fromNode));
         }
 
-        return MovesAsync($"ask=transfer\nfrom={(from is null ? "" : Checked(from))}\nto={(to is null ? "" : Checked(to))}", cancellationToken);
+        return MovesAsync($"ask=transfer\nfrom={(fromNode is null ? "" : Checked(fromNode))}\nto={(toNode is null ? "" : Checked(toNode))}", cancellationToken);
     }
 
     /// <summary>Moves every leadership to where the plan has it: evenly over the nodes, wherever they were moved before.</summary>

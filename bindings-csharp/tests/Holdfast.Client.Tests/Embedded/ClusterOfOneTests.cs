@@ -15,7 +15,7 @@ public class ClusterOfOneTests
         [
             async () => await client.Cluster.RemoveAsync(node.Name),
             async () => await client.Cluster.MoveLeaderAsync(1),
-            async () => await client.Cluster.TransferAsync(from: node.Name),
+            async () => await client.Cluster.TransferAsync(fromNode: node.Name),
             async () => await client.Cluster.SpreadAsync(),
         ];
         foreach (Func<Task> change in changes)
@@ -30,7 +30,7 @@ public class ClusterOfOneTests
     {
         await using HoldfastClient client = await TestNode.ConnectAsync();
         await Assert.ThrowsAsync<ArgumentException>("node", async () => await client.Cluster.RemoveAsync("n1\nforce=on"));
-        await Assert.ThrowsAsync<ArgumentException>("from", async () => await client.Cluster.TransferAsync());
+        await Assert.ThrowsAsync<ArgumentException>("fromNode", async () => await client.Cluster.TransferAsync());
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>("group", async () => await client.Cluster.MoveLeaderAsync(-1));
     }
 }

@@ -9,11 +9,14 @@ use holdfast_state::{
     GroupId, GroupKind, KeyHash, MetaCommand, Slot, StateError, StoreClass, StoreId, StoreSettings,
     StoreSettingsGiven,
 };
+use tokio::time::Instant;
 
 use super::member::ClusterNode;
 
 /// How long a store that was defined may take to be known here.
 const KNOWN: Duration = Duration::from_secs(5);
+/// How long to wait before the meta group is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// A store as a node of a cluster knows it.
 #[derive(Debug)]
@@ -97,19 +100,23 @@ impl ClusterNode {
                 asked: *asked,
                 settings: *settings,
             };
-            // Whether it was refused or is there now shows below.
-            let decided = self.decide(&define).await;
-            if let Err(reason) = decided
-                && self.known(name).await.is_none()
-            {
-                return Err(Error::new(
-                    Code::Unavailable,
-                    format!("store '{name}' could not be made: {reason}"),
-                ));
+            // Whether it was refused or is there now shows below. The first definition wins: to ask again changes nothing, and
+            // the next leader of the meta group may be there in a moment.
+            let until = Instant::now() + KNOWN;
+            while let Err(reason) = self.decide(&define).await {
+                if self.known(name, AGAIN).await.is_some() {
+                    break;
+                }
+                if Instant::now() >= until {
+                    return Err(Error::new(
+                        Code::Unavailable,
+                        format!("store '{name}' could not be made: {reason}"),
+                    ));
+                }
             }
             self.changed.notify_waiters();
         }
-        let store = self.known(name).await.ok_or_else(|| {
+        let store = self.known(name, KNOWN).await.ok_or_else(|| {
             Error::new(
                 Code::Unavailable,
                 format!("store '{name}' was made and is not known at this node yet"),
@@ -122,7 +129,7 @@ impl ClusterNode {
         Ok(store)
     }
 
-    async fn known(&self, name: &str) -> Option<Arc<ClusterStore>> {
+    async fn known(&self, name: &str, within: Duration) -> Option<Arc<ClusterStore>> {
         let meta = self.meta()?;
         let mut revision = meta.machine().watch();
         let known = async {
@@ -133,7 +140,7 @@ impl ClusterNode {
                 revision.changed().await.ok()?;
             }
         };
-        tokio::time::timeout(KNOWN, known).await.ok().flatten()
+        tokio::time::timeout(within, known).await.ok().flatten()
     }
 
     /// The group that has a slot of a kind.
