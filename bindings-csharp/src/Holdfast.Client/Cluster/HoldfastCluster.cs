@@ -10,7 +10,7 @@ namespace Holdfast;
 public class HoldfastCluster
 {
     /// <summary>A removal waits for other nodes to take over.</summary>
-    private static readonly TimeSpan s_removal = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Removal = TimeSpan.FromSeconds(30);
 
     private readonly HoldfastClient? _client;
 
@@ -48,7 +48,7 @@ public class HoldfastCluster
     /// </exception>
     public virtual ValueTask<bool> RemoveAsync(string node, bool force = false, CancellationToken cancellationToken = default) =>
         Client.AdministerAsync<bool, RemovedReader>(
-            $"ask=remove\nnode={Checked(node)}\nforce={(force ? "on" : "off")}", s_removal, default, cancellationToken);
+            $"ask=remove\nnode={Checked(node)}\nforce={(force ? "on" : "off")}", Removal, default, cancellationToken);
 
     /// <summary>
     /// Lets another node lead a group. The leadership stays there until it is lost, or until <see cref="SpreadAsync"/>.
