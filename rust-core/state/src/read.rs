@@ -184,6 +184,15 @@ impl Store {
         map.find(place.hash, key)
             .is_some_and(|entry| entry.is_timed() && map.removed_from(entry) <= now.0)
     }
+
+    /// What lies under a key and no reader sees any more at `now`: an entry that slides stays for a while longer, because
+    /// only this replica knows all reads of it. No read: nothing slides or counts.
+    #[must_use]
+    pub fn hidden(&self, now: Timestamp, place: KeyHash, key: &[u8]) -> Option<EntryRef> {
+        let map = self.shard(place.slot).map.read();
+        let entry = map.find(place.hash, key)?;
+        (entry.is_timed() && entry.visible_until() <= now.0).then(|| entry.clone())
+    }
 }
 
 fn count(store: &Store, now: Timestamp, range: &KeyRange<'_>) -> u64 {

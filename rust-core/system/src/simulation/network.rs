@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::clock::Clock;
 use super::connection::Segment;
 use super::link::Link;
 use super::world::{self, Power, World};

@@ -68,6 +68,12 @@ impl Address for String {
     }
 }
 
+impl Address for &String {
+    fn address(&self) -> io::Result<SocketAddr> {
+        self.as_str().address()
+    }
+}
+
 impl Address for (&str, u16) {
     fn address(&self) -> io::Result<SocketAddr> {
         format!("{}:{}", self.0, self.1).address()

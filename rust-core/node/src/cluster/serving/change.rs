@@ -75,7 +75,7 @@ impl Here<'_> {
             return Err(Error::new(Code::InvalidArgument, message).into());
         };
         let mut commands = Vec::with_capacity(2);
-        commands.extend(self.expire_command(store, store.place(key), key));
+        commands.extend(self.gone_command(store, store.place(key), key));
         let coming = self.make_room(machine, store, &change, &mut commands);
         let session = self.tag(machine, sequence, &mut commands)?;
         let command = Command::InStore {

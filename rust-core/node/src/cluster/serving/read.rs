@@ -9,7 +9,7 @@ use holdfast_proto::{Code, Error};
 use holdfast_replication::raft::{ProposeError, ReadMode};
 use holdfast_state::{
     Change, Command, EntryView, GroupKind, KeyHash, Machine, Outcome, Query, Read, SLOTS, ScanPosition, Slot,
-    Store, Timestamp,
+    Store, Timestamp, Victims,
 };
 
 use super::{Away, Here};
@@ -141,21 +141,29 @@ impl Here<'_> {
         Away::Elsewhere(leader.map(|(_, leader)| leader))
     }
 
-    /// The command that makes the deadline of a key true, when it has passed.
-    pub(super) fn expire_command(&self, store: &Store, place: KeyHash, key: &[u8]) -> Option<Bytes> {
+    /// The command that makes it true that a key's deadline has passed, when readers here are told so: a change finds what
+    /// a reader finds.
+    pub(super) fn gone_command(&self, store: &Store, place: KeyHash, key: &[u8]) -> Option<Bytes> {
         let now = self.group.raft().now();
-        let is_due = self.asked.store.kind() == GroupKind::Coordination && store.is_due(now, place, key);
-        is_due.then(|| {
+        let command = |change: Change<'_>| {
             let command = Command::InStore {
                 store: store.id(),
                 slot: Slot(0),
                 session: None,
-                change: Change::Expire {
-                    up_to: now,
-                    limit: STEP,
-                },
+                change,
             };
-            command.encode().into()
+            Some(command.encode().into())
+        };
+        if self.asked.store.kind() == GroupKind::Coordination && store.is_due(now, place, key) {
+            return command(Change::Expire {
+                up_to: now,
+                limit: STEP,
+            });
+        }
+        // Others would keep it for as long as a read may have kept it alive: which none has, as its leader knows.
+        let hidden = store.hidden(now, place, key)?;
+        command(Change::Evict {
+            victims: Victims::from(&[hidden][..]),
         })
     }
 
