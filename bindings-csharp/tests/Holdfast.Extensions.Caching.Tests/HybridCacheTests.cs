@@ -80,7 +80,8 @@ public sealed class HybridCacheTests : IAsyncLifetime
 
         Assert.NotNull(await bytes.GetAsync("product:1"));
         await using var second = Instance();
-        Assert.Equal("Desk", (await second.Get("product:1", () => new Product(1, "Desk"))).Name);
+        // HybridCache asks for the marker of "*" once, beside the first calls, which go by what they know until it is there.
+        await Eventually.True(async () => (await second.Get("product:1", () => new Product(1, "Desk"))).Name == "Desk");
     }
 
     [Fact]
