@@ -185,13 +185,14 @@ impl Store {
             .is_some_and(|entry| entry.is_timed() && map.removed_from(entry) <= now.0)
     }
 
-    /// What lies under a key and no reader sees any more at `now`: an entry that slides stays for a while longer, because
-    /// only this replica knows all reads of it. No read: nothing slides or counts.
+    /// The entry under a key that no reader sees any more at `now` and that is not yet to be removed: one that slides stays
+    /// for a while, in case of reads that only its leader knows. No read: nothing slides or counts.
     #[must_use]
     pub fn hidden(&self, now: Timestamp, place: KeyHash, key: &[u8]) -> Option<EntryRef> {
         let map = self.shard(place.slot).map.read();
         let entry = map.find(place.hash, key)?;
-        (entry.is_timed() && entry.visible_until() <= now.0).then(|| entry.clone())
+        let is_hidden = entry.is_timed() && entry.visible_until() <= now.0 && now.0 < map.removed_from(entry);
+        is_hidden.then(|| entry.clone())
     }
 }
 

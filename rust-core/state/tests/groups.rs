@@ -308,6 +308,28 @@ fn a_follower_keeps_a_sliding_entry_for_the_touch_interval_and_the_leader_hides_
 }
 
 #[test]
+fn an_entry_is_hidden_until_it_is_due_and_then_it_expires() {
+    let group = Group::new(StoreSettings::new(StoreClass::Cache, 1 << 20), 500);
+    let is_hidden = |key: &str| {
+        let place = group.store.place(key.as_bytes());
+        group.store.hidden(group.now(), place, key.as_bytes()).is_some()
+    };
+    group.put_for("sliding", "one", Expiry::sliding(1_000));
+    group.put_for("fixed", "one", Expiry::after_ms(1_000));
+    group.advance(999);
+    assert_eq!((is_hidden("sliding"), is_hidden("fixed")), (false, false));
+    group.advance(1);
+    assert_eq!(
+        (is_hidden("sliding"), is_hidden("fixed")),
+        (true, false),
+        "only reads of the one may be unknown"
+    );
+    group.advance(500);
+    assert_eq!((is_hidden("sliding"), is_hidden("fixed")), (false, false));
+    assert_eq!(group.expire(), 2);
+}
+
+#[test]
 fn equal_states_have_equal_snapshots_whatever_the_seed_and_the_way_there() {
     for class in [StoreClass::Cache, StoreClass::Coordination] {
         let settings = StoreSettings::new(class, 1 << 20);
