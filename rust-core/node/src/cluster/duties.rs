@@ -9,7 +9,7 @@ use bytes::Bytes;
 use holdfast_replication::raft::{DataMachine, GroupMachine, MembershipError, ProposeError, RaftGroup};
 use holdfast_state::mutant::{self, Mutant};
 use holdfast_state::{
-    Change, Command, DueWork, GroupCommand, GroupId, GroupKind, KeyHash, Machine, Slot, StoreClass,
+    Change, Command, DueWork, GroupCommand, GroupId, GroupKind, KeyHash, Machine, Slot, StoreClass, StoreId,
     Timestamp, Touches,
 };
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use super::controller::{GroupView, Step, step};
 use super::group::{GroupNode, TOUCH_INTERVAL_MS};
 use super::idle_sessions::IdleSessions;
 use super::member::ClusterNode;
-use super::moving::{Movable, move_leader};
+use super::moving::{MOVE, Movable, NEARLY, move_leader};
 use super::placement::address;
 use crate::clock::first_revision;
 use crate::log::Level;
@@ -30,15 +30,11 @@ const TOUCHES: Duration = Duration::from_millis(TOUCH_INTERVAL_MS / 2);
 /// How often it looks at its members.
 const MEMBERS: Duration = Duration::from_millis(250);
 /// Entries removed, and touches logged, by one command.
-const STEP: u32 = 1_024;
+pub(in crate::cluster) const STEP: u32 = 1_024;
 /// Sessions ended by one entry.
 const SESSIONS: usize = 256;
 /// What a step of membership may take.
 const STEP_TIME: Duration = Duration::from_secs(30);
-/// A replica with fewer entries to get has caught up.
-const NEARLY: u64 = 1_000;
-/// A leadership is moved within this time or not at all.
-const MOVE: Duration = Duration::from_secs(2);
 /// A new leader keeps its leadership for so long before it hands it to the node that is to have it: what made it lead, a
 /// node that leaves or that was lost, may not be known everywhere yet, and would get the group back.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -271,16 +267,19 @@ pub(super) async fn expire_step(
     done.map(|()| again)
 }
 
-fn commands_of(work: &DueWork, now: Timestamp) -> Vec<Bytes> {
-    let command = |change: Change<'_>| {
-        let command = Command::InStore {
-            store: work.store.id(),
-            slot: Slot(0),
-            session: None,
-            change,
-        };
-        Bytes::from(command.encode())
+/// A change that a leader makes by itself, in nobody's session.
+pub(in crate::cluster) fn of_leader(store: StoreId, change: Change<'_>) -> Bytes {
+    let command = Command::InStore {
+        store,
+        slot: Slot(0),
+        session: None,
+        change,
     };
+    command.encode().into()
+}
+
+fn commands_of(work: &DueWork, now: Timestamp) -> Vec<Bytes> {
+    let command = |change: Change<'_>| of_leader(work.store.id(), change);
     let mut commands = Vec::new();
     if !work.touches.is_empty() && !mutant::active(Mutant::TouchesNotLogged) {
         commands.push(command(Change::Touch {

@@ -129,7 +129,7 @@ impl ClusterNode {
     }
 
     /// Where the meta group knows nodes.
-    fn known_addresses(&self) -> Vec<String> {
+    pub(in crate::cluster) fn known_addresses(&self) -> Vec<String> {
         let Some(meta) = self.meta() else {
             return Vec::new();
         };

@@ -8,8 +8,8 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use holdfast_replication::raft::{
-    ClusterId, Dial, GroupLog, GroupOptions, MembershipError, MetaGroup, PeerOptions, PeerServer, Peers,
-    ProposeError, RaftGroup, ReplicaAddress, Ticks,
+    ClusterId, Dial, GroupLog, GroupMachine, GroupOptions, MembershipError, MetaGroup, PeerOptions,
+    PeerServer, Peers, ProposeError, RaftGroup, ReplicaAddress, Ticks,
 };
 use holdfast_state::{
     Cluster, GroupId, MetaCommand, MetaOutcome, NodeDescription, NodeId, ReplicaId, StoreId,
@@ -423,6 +423,20 @@ impl ClusterNode {
         }
     }
 
+    /// What all groups of this node have in common; their logs are in memory.
+    pub(crate) fn group_options<M: GroupMachine>(
+        &self,
+        group: GroupId,
+        replica: ReplicaId,
+        machine: Arc<M>,
+    ) -> GroupOptions<M> {
+        let mut options = GroupOptions::new(group, replica, machine, self.peers.clone());
+        options.timing = self.options.timing;
+        options.ticks = Some(self.ticks);
+        options.time = time_source(&self.clock);
+        options
+    }
+
     /// Takes part in the meta group of a cluster, with this replica.
     pub(crate) async fn open_meta(&self, cluster: ClusterId, replica: ReplicaId) -> Result<(), String> {
         // A node that ends takes part in nothing any more.
@@ -432,15 +446,12 @@ impl ClusterNode {
         }
         self.peers.set_cluster(cluster);
         let machine = Arc::new(MetaGroup::new(0));
-        let mut options = GroupOptions::new(GroupId::META, replica, machine, self.peers.clone());
-        options.timing = self.options.timing;
+        let mut options = self.group_options(GroupId::META, replica, machine);
         if let Some(home) = &self.home {
             let room = home.data().make_room(GroupId::META, cluster, replica).await;
             room.map_err(|error| error.to_string())?;
             options.log = GroupLog::Disk(home.data().clone());
         }
-        options.ticks = Some(self.ticks);
-        options.time = time_source(&self.clock);
         let meta = RaftGroup::start(options)
             .await
             .map_err(|error| error.to_string())?;

@@ -7,6 +7,11 @@ use holdfast_state::ReplicaId;
 
 use super::duties::{expire, stamp};
 
+/// A leadership is moved within this time or not at all.
+pub(in crate::cluster) const MOVE: Duration = Duration::from_secs(2);
+/// A replica with fewer entries to get has caught up: one that lacks more would keep its group waiting.
+pub(in crate::cluster) const NEARLY: u64 = 1_000;
+
 /// A group whose leadership can be moved without anything that its leader alone knows being lost.
 pub(crate) trait Movable: GroupMachine + Sized {
     /// Logs what only the leader knows.

@@ -5,10 +5,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_replication::raft::{ClusterId, DataMachine, GroupLog, GroupOptions, RaftGroup, ReplicaAddress};
+use holdfast_replication::raft::{ClusterId, DataMachine, GroupLog, RaftGroup, ReplicaAddress};
 use holdfast_state::{Cluster, GroupId, MachineConfig, NodeId, ReplicaId};
 
-use super::clock::time_source;
 use super::duties;
 use super::group::{GroupNode, TOUCH_INTERVAL_MS};
 use super::home::Home;
@@ -182,10 +181,7 @@ async fn start(
             }
         }
     }
-    let mut options = GroupOptions::new(wanted.group, wanted.replica, machine, node.peers.clone());
-    options.timing = node.options.timing;
-    options.ticks = Some(node.ticks);
-    options.time = time_source(&node.clock);
+    let mut options = node.group_options(wanted.group, wanted.replica, machine);
     options.begins_with_machine = begins_with_machine;
     if let Some(home) = home {
         options.log = GroupLog::Disk(home.data().clone());
@@ -217,10 +213,7 @@ async fn left_on_disk(
         return Ok(None);
     };
     let machine = Arc::new(DataMachine::new(wanted.config));
-    let mut options = GroupOptions::new(wanted.group, replica, machine, node.peers.clone());
-    options.timing = node.options.timing;
-    options.ticks = Some(node.ticks);
-    options.time = time_source(&node.clock);
+    let mut options = node.group_options(wanted.group, replica, machine);
     options.log = GroupLog::Disk(data.clone());
     let started = RaftGroup::start(options).await;
     started.map(Some).map_err(|error| error.to_string())

@@ -14,14 +14,10 @@ use tokio::time::Instant;
 use super::report::NodeReport;
 use super::{AGAIN, ClusterNode, Led, PATIENCE, PeerAnswer, PeerAsk, membership_error, unavailable};
 use crate::cluster::controller::planned_leader;
-use crate::cluster::moving::{Movable, move_leader};
+use crate::cluster::moving::{MOVE, Movable, NEARLY, move_leader};
 
-/// A leadership is moved within this time or not at all.
-const MOVE: Duration = Duration::from_secs(2);
 /// An election that is under way is waited for.
 const ELECTION: Duration = Duration::from_secs(5);
-/// A replica that lacks more would keep the group waiting.
-const NEARLY: u64 = 1_000;
 
 /// Who leads and who votes in a group, by what its leader has told.
 struct Seen {
@@ -119,19 +115,7 @@ impl ClusterNode {
     /// Every leadership to where the plan has it, whoever was told to keep it.
     async fn spread_leaders(self: &Arc<Self>) -> Result<LeadersMoved, Error> {
         let before = self.seen().await?;
-        let addresses: Vec<String> = self.with_cluster(|cluster| {
-            let nodes = cluster.nodes();
-            nodes
-                .map(|(_, node)| node.description.peer_address.to_string())
-                .collect()
-        })?;
-        // Those that do not answer lead nothing, or not for long.
-        join_all(
-            addresses
-                .iter()
-                .map(|address| self.ask_peer(address, &PeerAsk::Spread, PATIENCE)),
-        )
-        .await;
+        self.keep_no_leaders().await;
         let mut wanted = Vec::new();
         for it in &before {
             let voters: Vec<(NodeId, ReplicaId)> = self.with_cluster(|cluster| {
@@ -151,13 +135,17 @@ impl ClusterNode {
         let moves = wanted.into_iter().map(|(it, to)| self.move_one(it, to));
         let moves = join_all(moves).await;
         // Where the plan has them is no wish of anybody's: a node that comes back gets its share again.
-        join_all(
-            addresses
-                .iter()
-                .map(|address| self.ask_peer(address, &PeerAsk::Spread, PATIENCE)),
-        )
-        .await;
+        self.keep_no_leaders().await;
         Ok(LeadersMoved { moves })
+    }
+
+    /// Has all leaderships go by the plan, at every node: those that do not answer lead nothing, or not for long.
+    async fn keep_no_leaders(self: &Arc<Self>) {
+        let addresses = self.known_addresses();
+        let asked = addresses
+            .iter()
+            .map(|address| self.ask_peer(address, &PeerAsk::Spread, PATIENCE));
+        join_all(asked).await;
     }
 
     /// All groups that have a leader now.

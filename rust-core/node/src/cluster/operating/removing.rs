@@ -14,12 +14,10 @@ use tokio::time::Instant;
 
 use super::{AGAIN, ClusterNode, Led, PATIENCE, PeerAnswer, PeerAsk, WHOLE, membership_error, unavailable};
 use crate::cluster::calls::{Answer, Call};
-use crate::cluster::moving::{Movable, move_leader};
+use crate::cluster::moving::{MOVE, Movable, move_leader};
 
 /// So long a node that has none of a group gets to take the place of the one that goes.
 const SUCCESSION: Duration = Duration::from_secs(10);
-/// A leadership is moved within this time or not at all.
-const MOVE: Duration = Duration::from_secs(2);
 
 impl ClusterNode {
     /// Takes a node out: others get its replicas where there are any, the groups go on with fewer where not, and the

@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use holdfast_replication::raft::{
-    ClusterId, GroupLog, GroupMachine, GroupOptions, MetaGroup, RaftGroup, ReplicaAddress,
-};
+use holdfast_replication::raft::{ClusterId, GroupLog, GroupMachine, MetaGroup, RaftGroup, ReplicaAddress};
 use holdfast_state::{EntryWriter, GroupId, MetaCommand, MetaOutcome, NodeId, ReplicaId};
 
 use super::{ReformError, is_lost};
-use crate::cluster::clock::time_source;
 use crate::cluster::forming::{Description, Founder, Standing};
 use crate::cluster::member::ClusterNode;
 use crate::cluster::placement::address;
@@ -115,10 +112,7 @@ impl ClusterNode {
             replica,
             address,
         } = self.begin_epoch(&machine, &me)?;
-        let mut options = GroupOptions::new(GroupId::META, replica, Arc::clone(&machine), self.peers.clone());
-        options.timing = self.options.timing;
-        options.ticks = Some(self.ticks);
-        options.time = time_source(&self.clock);
+        let mut options = self.group_options(GroupId::META, replica, Arc::clone(&machine));
         match &self.home {
             Some(home) => {
                 let data = home.data();

@@ -11,6 +11,7 @@ use holdfast_state::{
 use smallvec::SmallVec;
 
 use super::{Away, Here};
+use crate::cluster::duties::of_leader;
 use crate::cluster::group::Coming;
 use crate::server::answer::{Answer, check_change};
 
@@ -148,15 +149,8 @@ impl Here<'_> {
                         .map(|victim| store.charge_of(victim.key().len(), victim.value().len()))
                         .sum(),
                 );
-                let evict = Command::InStore {
-                    store: store.id(),
-                    slot: Slot(0),
-                    session: None,
-                    change: Change::Evict {
-                        victims: Victims::from(&victims[..]),
-                    },
-                };
-                commands.push(evict.encode().into());
+                let victims = Victims::from(&victims[..]);
+                commands.push(of_leader(store.id(), Change::Evict { victims }));
             }
         }
         Some(coming)

@@ -8,17 +8,14 @@ use holdfast_proto::session::{
 use holdfast_proto::{Code, Error};
 use holdfast_replication::raft::{ProposeError, ReadMode};
 use holdfast_state::{
-    Change, Command, EntryView, GroupKind, KeyHash, Machine, Outcome, Query, Read, SLOTS, ScanPosition, Slot,
-    Store, Timestamp, Victims,
+    Change, EntryView, GroupKind, KeyHash, Machine, Outcome, Query, Read, SLOTS, ScanPosition, Slot, Store,
+    Timestamp, Victims,
 };
 
 use super::{Away, Here};
-use crate::cluster::duties::expire_step;
+use crate::cluster::duties::{STEP, expire_step, of_leader};
 use crate::server::answer::{Answer, describe, read_mode};
 use crate::server::many::{PAGE_BYTES, of_items, page_limit, reply_too_large, room_for, survey};
-
-/// Entries that one `Expire` removes at most.
-const STEP: u32 = 1_024;
 
 impl Here<'_> {
     pub(super) async fn read(&self) -> Result<Answer, Away> {
@@ -145,26 +142,17 @@ impl Here<'_> {
     /// a reader finds.
     pub(super) fn gone_command(&self, store: &Store, place: KeyHash, key: &[u8]) -> Option<Bytes> {
         let now = self.group.raft().now();
-        let command = |change: Change<'_>| {
-            let command = Command::InStore {
-                store: store.id(),
-                slot: Slot(0),
-                session: None,
-                change,
-            };
-            Some(command.encode().into())
-        };
         if self.asked.store.kind() == GroupKind::Coordination && store.is_due(now, place, key) {
-            return command(Change::Expire {
+            let expire = Change::Expire {
                 up_to: now,
                 limit: STEP,
-            });
+            };
+            return Some(of_leader(store.id(), expire));
         }
         // Others would keep it for as long as a read may have kept it alive: which none has, as its leader knows.
-        let hidden = store.hidden(now, place, key)?;
-        command(Change::Evict {
-            victims: Victims::from(&[hidden][..]),
-        })
+        let hidden = [store.hidden(now, place, key)?];
+        let victims = Victims::from(&hidden[..]);
+        Some(of_leader(store.id(), Change::Evict { victims }))
     }
 
     async fn get_many(&self, machine: &Machine, store: &Store) -> Result<Answer, Away> {
