@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use holdfast_client::remote::AsyncClient;
 use holdfast_proto::Error;
+use holdfast_proto::admin::admin_client::AdminClient;
+use holdfast_proto::cluster::MoveLeaderRequest;
 use holdfast_state::{KeyHash, StoreId};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use tonic::Request;
-use tonic::client::Grpc;
-use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::Endpoint;
 
 use crate::cluster::Cluster;
 use crate::report::{Report, Spread};
@@ -22,29 +20,6 @@ const WRITERS: usize = 2;
 /// A client's calls beside each other take so long at times on a machine that is busy.
 const REST: Duration = Duration::from_millis(150);
 const BAR: Duration = Duration::from_millis(25);
-
-/// Of the admin service, as far as it is needed.
-#[derive(Clone, PartialEq, prost::Message)]
-struct MoveLeaderRequest {
-    #[prost(uint32, tag = "1")]
-    group: u32,
-    #[prost(string, tag = "2")]
-    node: String,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct LeadersMoved {
-    #[prost(message, repeated, tag = "1")]
-    moves: Vec<LeaderMove>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct LeaderMove {
-    #[prost(uint64, tag = "4")]
-    took_us: u64,
-    #[prost(string, tag = "5")]
-    error: String,
-}
 
 /// Moves the leadership of one group from node to node while clients change entries of it.
 ///
@@ -129,17 +104,13 @@ fn longest_gap(answered: &[Instant], (began, ended): (Instant, Instant)) -> Dura
 /// Has the cluster move it; how long that took.
 async fn move_leader(cluster: &Cluster, group: u32, to: usize) -> Result<Duration, String> {
     let address = format!("http://{}", cluster.node(to).address());
-    let endpoint = Endpoint::from_shared(address).map_err(|error| error.to_string())?;
-    let channel = endpoint.connect().await.map_err(|error| error.to_string())?;
-    let mut grpc = Grpc::new(channel);
-    grpc.ready().await.map_err(|error| error.to_string())?;
+    let connected = AdminClient::connect(address).await;
+    let mut admin = connected.map_err(|error| error.to_string())?;
     let request = MoveLeaderRequest {
         group,
         node: format!("node-{to}"),
     };
-    let codec = tonic_prost::ProstCodec::<MoveLeaderRequest, LeadersMoved>::default();
-    let path = PathAndQuery::from_static("/holdfast.admin.v1.Admin/MoveLeader");
-    let moved = grpc.unary(Request::new(request), path, codec).await;
+    let moved = admin.move_leader(request).await;
     let moved = moved
         .map_err(|status| format!("MoveLeader: {}", status.message()))?
         .into_inner();
