@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cbindgen::{Builder, Config, Language};
 
-/// The header, with `docs` by function name (the expanded functions have lost theirs).
-pub(crate) fn header(crate_dir: &Path, docs: &BTreeMap<String, String>) -> Result<String, Box<dyn Error>> {
+/// The header of the expanded source, with `docs` by function name (the expanded functions have lost theirs).
+pub(crate) fn header(expanded: &Path, docs: &BTreeMap<String, String>) -> Result<String, Box<dyn Error>> {
     let mut config = Config {
         language: Language::C,
         include_guard: Some("HOLDFAST_H".to_owned()),
@@ -17,7 +17,6 @@ pub(crate) fn header(crate_dir: &Path, docs: &BTreeMap<String, String>) -> Resul
         usize_is_size_t: true,
         ..Config::default()
     };
-    config.parse.expand.crates = vec!["holdfast-ffi".to_owned()];
     config.enumeration.prefix_with_name = true;
     // Named by no function's signature, but part of what crosses.
     let named_by_none = [
@@ -31,19 +30,7 @@ pub(crate) fn header(crate_dir: &Path, docs: &BTreeMap<String, String>) -> Resul
     ];
     config.export.include = named_by_none.map(str::to_owned).to_vec();
     config.export.exclude = vec!["ABI_VERSION".to_owned()];
-    // The compiler prints expanded source only when told that it may; its work is kept beside cargo's own,
-    // or every run would compile all dependencies again.
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate_dir.join("../target"), PathBuf::from);
-    // SAFETY: this program has no other thread.
-    unsafe {
-        std::env::set_var("RUSTC_BOOTSTRAP", "1");
-        std::env::set_var("CARGO_EXPAND_TARGET_DIR", target.join("expand"));
-    }
-    let bindings = Builder::new()
-        .with_crate(crate_dir)
-        .with_config(config)
-        .generate()?;
+    let bindings = Builder::new().with_src(expanded).with_config(config).generate()?;
     let mut text = Vec::new();
     bindings.write(&mut text);
     let mut documented = String::new();

@@ -2,6 +2,7 @@
 //! `Interop.g.cs` of the C# client; and `docs/settings.md` from the table of settings. With `--check` it writes nothing and fails when one is stale.
 
 mod csharp;
+mod expanded;
 mod header;
 mod settings;
 
@@ -12,6 +13,9 @@ use std::process::ExitCode;
 use xxhash_rust::xxh3::xxh3_64;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
+    if let Some(ended) = expanded::in_place_of_compiler() {
+        return Ok(ended);
+    }
     let check = match std::env::args().nth(1).as_deref() {
         None => false,
         Some("--check") => true,
@@ -21,7 +25,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         .join("../..")
         .canonicalize()?;
     let mut bindings = csharp::bindings()?;
-    let header = header::header(&root.join("ffi"), &csharp::function_docs(&bindings))?;
+    let header = header::header(&expanded::source(&root)?, &csharp::function_docs(&bindings))?;
     bindings += &csharp::numbers(&header)?;
     let hash = xxh3_64(bindings.as_bytes());
     let outputs = [
