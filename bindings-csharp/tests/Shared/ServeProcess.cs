@@ -49,7 +49,7 @@ internal sealed partial class ServeProcess : IDisposable
     /// <summary>What it wrote to standard error.</summary>
     internal string Log => string.Join('\n', _log);
 
-    /// <summary>The binary, as <c>ffi/cargo build -p holdfast</c> leaves it, or what <c>HOLDFAST_BINARY</c> names.</summary>
+    /// <summary>The binary, as <c>tests/build holdfast</c> leaves it, or what <c>HOLDFAST_BINARY</c> names.</summary>
     private static string Binary
     {
         get
@@ -65,7 +65,7 @@ internal sealed partial class ServeProcess : IDisposable
             string binary = Path.Combine(target, "debug", "holdfast");
             return File.Exists(binary)
                 ? binary
-                : throw new FileNotFoundException($"There is no {binary}: build it with `ffi/cargo build -p holdfast`, or name another in HOLDFAST_BINARY.");
+                : throw new FileNotFoundException($"There is no {binary}: build it with `tests/build holdfast`, or name another in HOLDFAST_BINARY.");
         }
     }
 

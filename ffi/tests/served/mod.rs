@@ -74,7 +74,7 @@ fn program() -> PathBuf {
     let path = folder.join("holdfast").with_extension(env::consts::EXE_EXTENSION);
     assert!(
         path.exists(),
-        "{} is missing: build it with ffi/cargo build -p holdfast, or name one in HOLDFAST_BINARY",
+        "{} is missing: build it with tests/build holdfast, or name one in HOLDFAST_BINARY",
         path.display()
     );
     path

@@ -6,7 +6,7 @@ using Failover.Experiment;
 namespace Failover.Tests;
 
 /// <summary>
-/// The sample with real processes. Needs the program <c>holdfast</c>: <c>ffi/cargo build -p holdfast</c>, or
+/// The sample with real processes. Needs the program <c>holdfast</c>: <c>tests/build holdfast</c>, or
 /// <c>HOLDFAST_BINARY</c>.
 /// </summary>
 public sealed partial class FailoverTests : IDisposable

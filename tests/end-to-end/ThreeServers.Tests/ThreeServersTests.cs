@@ -5,7 +5,7 @@ namespace ThreeServers.Tests;
 
 /// <summary>
 /// The sample with real processes: three instances of the application, a node, and a proxy. Needs the program
-/// <c>holdfast</c>: <c>ffi/cargo build -p holdfast</c>, or <c>HOLDFAST_BINARY</c>.
+/// <c>holdfast</c>: <c>tests/build holdfast</c>, or <c>HOLDFAST_BINARY</c>.
 /// </summary>
 public sealed class ThreeServersTests : IDisposable
 {

@@ -293,7 +293,7 @@ fn binary() -> PathBuf {
     let binary = directory.join(format!("holdfast{}", std::env::consts::EXE_SUFFIX));
     assert!(
         binary.exists(),
-        "{} is missing: build it with ffi/cargo build -p holdfast, or name one in HOLDFAST_BINARY",
+        "{} is missing: build it with tests/build holdfast, or name one in HOLDFAST_BINARY",
         binary.display()
     );
     binary
