@@ -5,6 +5,7 @@
 //! all groups of a node wake together, twice to a heartbeat. Nodes keep different phases, so that two followers do not
 //! begin their elections in step.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::time::Duration;
@@ -21,7 +22,23 @@ use super::timing::ClusterTiming;
 const MOMENT: Duration = Duration::from_micros(10);
 
 tokio::task_local! {
-    static TICKS: Ticks;
+    static TICKING: Ticking;
+}
+
+/// What a task of a group knows of its sleeps.
+struct Ticking {
+    ticks: Ticks,
+    /// The last sleep that was none ended here.
+    moment: Cell<Option<Instant>>,
+}
+
+impl Ticking {
+    fn new(ticks: Ticks) -> Ticking {
+        Ticking {
+            ticks,
+            moment: Cell::new(None),
+        }
+    }
 }
 
 /// When the groups of a node look at their timers.
@@ -61,7 +78,7 @@ impl Ticks {
 
     /// Runs what starts a group: all that it spawns has these ticks.
     pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
-        TICKS.scope(self, future).await
+        TICKING.scope(Ticking::new(self), future).await
     }
 }
 
@@ -94,8 +111,8 @@ impl AsyncRuntime for Runtime {
         T: Future + Send + 'static,
         T::Output: Send + 'static,
     {
-        match TICKS.try_with(|ticks| *ticks) {
-            Ok(ticks) => Tokio::spawn(TICKS.scope(ticks, future)),
+        match TICKING.try_with(|ticking| ticking.ticks) {
+            Ok(ticks) => Tokio::spawn(TICKING.scope(Ticking::new(ticks), future)),
             Err(_) => Tokio::spawn(future),
         }
     }
@@ -106,14 +123,17 @@ impl AsyncRuntime for Runtime {
 
     fn sleep_until(deadline: Self::Instant) -> Self::Sleep {
         let left = deadline - Self::Instant::now();
-        if left <= MOMENT {
-            return Either::Left(ready(()));
-        }
         let deadline = Instant::now() + left;
-        Either::Right(tokio::time::sleep_until(match TICKS.try_with(|ticks| *ticks) {
-            Ok(ticks) if left > MOMENT => ticks.at_or_after(deadline),
-            _ => deadline,
-        }))
+        if left > MOMENT {
+            let tick = TICKING.try_with(|ticking| ticking.ticks.at_or_after(deadline));
+            return Either::Right(tokio::time::sleep_until(tick.unwrap_or(deadline)));
+        }
+        // Who waits for the same moment again loops until it is there: where the clock stands still, for good.
+        let again = TICKING.try_with(|ticking| ticking.moment.replace(Some(deadline)) == Some(deadline));
+        if again == Ok(true) && !left.is_zero() {
+            return Either::Right(tokio::time::sleep_until(deadline));
+        }
+        Either::Left(ready(()))
     }
 
     fn timeout<R, F: Future<Output = R> + Send>(duration: Duration, future: F) -> Self::Timeout<R, F> {
@@ -189,5 +209,20 @@ mod tests {
         };
         ticks.scope(moment).await;
         assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_waits_for_a_moment_ends_on_a_clock_that_stands_still() {
+        let ticks = Ticks::new(ClusterTiming::DEFAULT, 10_000);
+        let deadline = <Runtime as AsyncRuntime>::Instant::now() + Duration::from_micros(5);
+        let waits = async {
+            let mut sleeps = 0;
+            while <Runtime as AsyncRuntime>::Instant::now() < deadline {
+                Runtime::sleep_until(deadline).await;
+                sleeps += 1;
+            }
+            sleeps
+        };
+        assert_eq!(ticks.scope(waits).await, 2);
     }
 }
