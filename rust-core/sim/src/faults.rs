@@ -56,7 +56,7 @@ impl Nemesis {
     fn one(&mut self, cluster: &mut Cluster) -> Result<(), String> {
         let began_ns = cluster.now_ms() * 1_000_000;
         let node = self.random.usize(0..cluster.size());
-        let beside = if self.random.u32(0..4) == 0 {
+        let mut beside = if self.random.u32(0..4) == 0 {
             let other = (node + self.random.usize(1..cluster.size())) % cluster.size();
             Some(self.begin(cluster, other))
         } else {
@@ -64,7 +64,7 @@ impl Nemesis {
         };
         let kind = match self.random.u32(0..10) {
             0..3 => self.kill(cluster, node)?,
-            3 => self.stop(cluster, node)?,
+            3 => self.stop(cluster, node, &mut beside)?,
             _ => {
                 let (kind, fault, ms) = self.begin(cluster, node);
                 cluster.pass(ms)?;
@@ -100,9 +100,19 @@ impl Nemesis {
         Ok(FaultKind::Kill)
     }
 
-    fn stop(&mut self, cluster: &mut Cluster, node: usize) -> Result<FaultKind, String> {
+    /// A planned stop waits for others that are getting a group: what keeps them from it does not last for ever.
+    fn stop(
+        &mut self,
+        cluster: &mut Cluster,
+        node: usize,
+        beside: &mut Option<(FaultKind, Beside, u64)>,
+    ) -> Result<FaultKind, String> {
         cluster.say(&format!("node {node} is asked to stop"));
         let stopping = cluster.ask_to_stop(node);
+        if let Some((_, fault, ms)) = beside.take() {
+            cluster.pass(ms)?;
+            self.undo(cluster, fault);
+        }
         cluster.until("a node that is asked to stop ends", LONGEST_STOP_MS, |_| {
             stopping.is_finished()
         })?;

@@ -9,6 +9,9 @@ use holdfast_sim::scenario::{self, Size};
 use holdfast_sim::seeds::Seeds;
 use holdfast_state::mutant::Mutant;
 
+/// Seconds after which the system ends the process of a seed: its simulation stands still.
+const LONGEST_SEED_S: u32 = 180;
+
 /// Runs whole clusters on simulated machines, one for each seed, and checks that what clients saw is what a linearizable
 /// store gives.
 #[derive(Debug, Parser)]
@@ -66,6 +69,8 @@ fn one(seed: u64, arguments: &Arguments) -> bool {
         faults: arguments.faults,
         ..Size::default()
     };
+    // SAFETY: it has the system end this process after a time, and touches no memory.
+    unsafe { libc::alarm(LONGEST_SEED_S) };
     let ending = scenario::run(seed, size, &Log::new(!arguments.json));
     if arguments.json {
         println!("{}", serde_json::to_string(&ending).expect("an ending is JSON"));
