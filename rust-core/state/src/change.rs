@@ -62,7 +62,7 @@ impl Machine {
             } => self.clear(store, at, hash.slot, &range, (through, limit), events),
             Change::Touch { touches } => Ok(self.touch(store, touches)),
             Change::Expire { up_to, limit } => Ok(self.expire(store, up_to.min(at), limit, events)),
-            Change::Evict { victims } => Ok(self.evict(store, victims, events)),
+            Change::Evict { victims } => Ok(self.evict(store, at, victims, events)),
             Change::Sweep { limit } => Ok(self.sweep(store, limit)),
         };
         result.unwrap_or_else(Outcome::Failed)

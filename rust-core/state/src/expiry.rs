@@ -125,6 +125,17 @@ impl Machine {
         }
     }
 
+    /// This machine's replica begins to lead at `at`. The leader before it may have served reads that it had no time to log:
+    /// whatever slides counts as read now, and lives for up to a window longer than it would have, never less. All of that
+    /// is found by [`Machine::due`], and logged ahead of the next `Expire`. Volatile.
+    pub fn begin_to_lead(&self, at: Timestamp) {
+        for store in self.stores() {
+            for shard in &store.shards {
+                shard.map.read().slide_all(at.0);
+            }
+        }
+    }
+
     /// A read at `at` that was served elsewhere, of this version of the key's entry: by a follower, or
     /// from a near cache. Slides the entry as a read here does; says whether it was still alive.
     #[must_use]

@@ -77,6 +77,6 @@ pub use restore::SnapshotReader;
 pub use session::{Arrival, Arrived, SessionHandle};
 pub use settings::{Eviction, GroupKind, Revision, StoreClass, StoreId, StoreSettings, StoreSettingsGiven};
 pub use store::Store;
-pub use time::{Expiry, Timestamp};
+pub use time::{Expiry, Moment, Timestamp};
 pub use validate::BrokenInvariant;
 pub use view::{MachineView, ViewGivenUp};

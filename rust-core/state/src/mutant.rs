@@ -39,11 +39,13 @@ pub enum Mutant {
     AcknowledgedBeforeFsync,
     /// Touches are not logged.
     TouchesNotLogged,
+    /// A new leader knows only the reads that the one before has logged.
+    ReadsForgotten,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 16] = [
+    pub const ALL: [Mutant; 17] = [
         Mutant::ReadWithoutQuorum,
         Mutant::LeaseTooLong,
         Mutant::SleepUnnoticed,
@@ -60,6 +62,7 @@ impl Mutant {
         Mutant::FormedByMajority,
         Mutant::AcknowledgedBeforeFsync,
         Mutant::TouchesNotLogged,
+        Mutant::ReadsForgotten,
     ];
 
     /// What it is chosen by: `read-without-quorum`.

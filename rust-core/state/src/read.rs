@@ -13,7 +13,7 @@ use crate::outcome::{EntryView, Found, Outcome, Page, Read, ScanPosition};
 use crate::query::Query;
 use crate::store::{Shard, Store};
 use crate::submap::SubMap;
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 
 impl Machine {
     /// Reads one key; `visit` sees the entry under the read guard, so it must be quick and must
@@ -25,10 +25,10 @@ impl Machine {
     /// # Errors
     /// [`StateError::WrongSlot`] when another group has the key.
     #[inline]
-    pub fn get<R>(
+    pub fn get<R, M: Into<Moment>>(
         &self,
         store: &Store,
-        now: impl Fn() -> Timestamp,
+        now: impl Fn() -> M,
         hash: KeyHash,
         key: &[u8],
         slide: bool,
@@ -43,10 +43,10 @@ impl Machine {
         };
         let mut remaining_ms = None;
         if entry.is_timed() {
-            let now = now();
-            match life(entry, now, slide.then_some(&*map)) {
+            let moment = now().into();
+            match life(entry, moment, slide.then_some(&*map)) {
                 Some(left) => remaining_ms = Some(left),
-                None if store.is_ordered() && map.removed_from(entry) <= now.0 => {
+                None if store.is_ordered() && map.removed_from(entry) <= moment.now.0 => {
                     return Ok(Read::Due);
                 }
                 None => {
@@ -71,16 +71,17 @@ impl Machine {
     pub fn get_many<'k>(
         &self,
         store: &Store,
-        now: Timestamp,
+        now: impl Into<Moment>,
         keys: impl Iterator<Item = (KeyHash, &'k [u8])>,
         slide: bool,
         mut visit: impl FnMut(usize, Option<EntryView<'_>>),
     ) -> Result<(), StateError> {
+        let moment = now.into();
         if !store.is_ordered() {
             for (number, (hash, key)) in keys.enumerate() {
                 let read = self.get(
                     store,
-                    || now,
+                    || moment,
                     hash,
                     key,
                     slide,
@@ -97,7 +98,7 @@ impl Machine {
         for (number, (hash, key)) in keys.enumerate() {
             self.slots.check(hash.slot)?;
             let found = map.find(hash.hash, key);
-            let found = found.and_then(|entry| visible(entry, now, slide.then_some(&*map)));
+            let found = found.and_then(|entry| visible(entry, moment, slide.then_some(&*map)));
             count_read(shard, found.is_some());
             visit(number, found);
         }
@@ -185,14 +186,21 @@ impl Store {
             .is_some_and(|entry| entry.is_timed() && map.removed_from(entry) <= now.0)
     }
 
-    /// The entry under a key that no reader sees any more at `now` and that is not yet to be removed: one that slides stays
-    /// for a while, in case of reads that only its leader knows. No read: nothing slides or counts.
+    /// Whether readers see what lies under a key at `now` although, by the log, it is to be removed: reads that are not
+    /// logged yet have kept it alive. No read: nothing slides or counts.
     #[must_use]
-    pub fn hidden(&self, now: Timestamp, place: KeyHash, key: &[u8]) -> Option<EntryRef> {
+    pub fn is_kept_alive(&self, now: Timestamp, place: KeyHash, key: &[u8]) -> bool {
         let map = self.shard(place.slot).map.read();
-        let entry = map.find(place.hash, key)?;
-        let is_hidden = entry.is_timed() && entry.visible_until() <= now.0 && now.0 < map.removed_from(entry);
-        is_hidden.then(|| entry.clone())
+        let entry = map.find(place.hash, key).filter(|entry| entry.is_timed());
+        entry.is_some_and(|entry| map.removed_from(entry) <= now.0 && now.0 < entry.visible_until())
+    }
+
+    /// The entry under a key that no reader sees any more at `now`. No read: nothing slides or counts.
+    #[must_use]
+    pub fn unseen(&self, now: Timestamp, place: KeyHash, key: &[u8]) -> Option<EntryRef> {
+        let map = self.shard(place.slot).map.read();
+        let entry = map.find(place.hash, key).filter(|entry| entry.is_timed())?;
+        (entry.visible_until() <= now.0).then(|| entry.clone())
     }
 }
 
@@ -289,34 +297,35 @@ fn page(entries: impl Iterator<Item = Found>, hashed: bool, bounds: PageBounds) 
 }
 
 fn found(entry: &EntryRef, now: Timestamp) -> Option<Found> {
-    let view = visible(entry, now, None)?;
+    let view = visible(entry, now.into(), None)?;
     Some(Found {
         entry: view.share(),
         remaining_ms: view.remaining_ms,
     })
 }
 
-/// The entry as a reader sees it at `now`, unless its time has come. `slide` has its sub-map when the
+/// The entry as a reader sees it, unless its time has come. `slide` has its sub-map when the
 /// read slides it.
-fn visible<'a>(entry: &'a EntryRef, now: Timestamp, slide: Option<&SubMap>) -> Option<EntryView<'a>> {
+fn visible<'a>(entry: &'a EntryRef, moment: Moment, slide: Option<&SubMap>) -> Option<EntryView<'a>> {
     let remaining_ms = if entry.is_timed() {
-        Some(life(entry, now, slide)?)
+        Some(life(entry, moment, slide)?)
     } else {
         None
     };
     Some(EntryView { entry, remaining_ms })
 }
 
-/// Life left at `now`; `None`: its time has come (at the deadline itself the entry is gone).
+/// Life left; `None`: its time has come (at the deadline itself the entry is gone).
 #[inline]
-fn life(entry: &EntryRef, now: Timestamp, slide: Option<&SubMap>) -> Option<u64> {
-    if now.0 >= entry.visible_until() {
+fn life(entry: &EntryRef, moment: Moment, slide: Option<&SubMap>) -> Option<u64> {
+    if moment.now.0 >= entry.visible_until() {
         return None;
     }
     if let Some(map) = slide {
-        map.slide(entry, now.0);
+        map.slide(entry, moment.clock.0);
     }
-    Some(entry.visible_until().abs_diff(now.0))
+    let left = entry.visible_until().saturating_sub(moment.clock.0);
+    Some(u64::try_from(left).unwrap_or_default())
 }
 
 fn count_read(shard: &Shard, hit: bool) {

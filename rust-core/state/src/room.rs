@@ -91,7 +91,14 @@ impl Machine {
     }
 
     /// Removes the victims that are still what they were when they were chosen.
-    pub(crate) fn evict(&self, store: &Store, victims: Victims<'_>, events: &mut dyn EventSink) -> Outcome {
+    /// One whose logged life is over has expired: its leader knows of no read since.
+    pub(crate) fn evict(
+        &self,
+        store: &Store,
+        at: Timestamp,
+        victims: Victims<'_>,
+        events: &mut dyn EventSink,
+    ) -> Outcome {
         let mut span = Span::new(self);
         let mut count = 0;
         let placed = victims.iter().map(|victim| (victim, store.place(victim.key)));
@@ -114,9 +121,16 @@ impl Machine {
                 if entry.version() != victim.version || guard.map.is_cleared(entry) {
                     continue;
                 }
-                let entry = guard.map.remove(id, Removal::Evicted);
-                recorder.record(|| EventKind::Evicted(entry.clone()));
-                guard.shard.evictions.fetch_add(1, Ordering::Relaxed);
+                let (removal, counter) = match entry.logged_until() <= at.0 {
+                    true => (Removal::Gone, &guard.shard.expirations),
+                    false => (Removal::Evicted, &guard.shard.evictions),
+                };
+                counter.fetch_add(1, Ordering::Relaxed);
+                let entry = guard.map.remove(id, removal);
+                recorder.record(|| match removal {
+                    Removal::Gone => EventKind::Expired(entry.clone()),
+                    Removal::Evicted => EventKind::Evicted(entry.clone()),
+                });
                 count += 1;
                 retired.push(entry);
             }

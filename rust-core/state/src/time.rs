@@ -12,6 +12,22 @@ impl Timestamp {
     }
 }
 
+/// The moment of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// What is due by then is gone for the reader.
+    pub now: Timestamp,
+    /// The cluster clock, by which an entry that it slides lives on. It is ahead of `now` while a reader must not be ahead
+    /// of changes that are still to be applied: after a pause in which nothing could be, by all of that pause.
+    pub clock: Timestamp,
+}
+
+impl From<Timestamp> for Moment {
+    fn from(now: Timestamp) -> Moment {
+        Moment { now, clock: now }
+    }
+}
+
 /// When an entry stops being visible, as its writer asked for it.
 ///
 /// `ttl_ms` and `sliding_ms` may be given together: the deadline is then

@@ -308,25 +308,31 @@ fn a_follower_keeps_a_sliding_entry_for_the_touch_interval_and_the_leader_hides_
 }
 
 #[test]
-fn an_entry_is_hidden_until_it_is_due_and_then_it_expires() {
+fn what_a_leader_removes_at_its_deadline_has_expired_and_is_no_eviction() {
     let group = Group::new(StoreSettings::new(StoreClass::Cache, 1 << 20), 500);
-    let is_hidden = |key: &str| {
+    let unseen = |key: &str| {
         let place = group.store.place(key.as_bytes());
-        group.store.hidden(group.now(), place, key.as_bytes()).is_some()
+        group.store.unseen(group.now(), place, key.as_bytes())
     };
     group.put_for("sliding", "one", Expiry::sliding(1_000));
     group.put_for("fixed", "one", Expiry::after_ms(1_000));
+    group.put("for ever", "one");
     group.advance(999);
-    assert_eq!((is_hidden("sliding"), is_hidden("fixed")), (false, false));
+    assert!(["sliding", "fixed"].map(unseen).iter().all(Option::is_none));
     group.advance(1);
-    assert_eq!(
-        (is_hidden("sliding"), is_hidden("fixed")),
-        (true, false),
-        "only reads of the one may be unknown"
-    );
-    group.advance(500);
-    assert_eq!((is_hidden("sliding"), is_hidden("fixed")), (false, false));
-    assert_eq!(group.expire(), 2);
+    assert!(unseen("for ever").is_none());
+    let gone = ["sliding", "fixed"].map(|key| unseen(key).expect("its time has come"));
+    let victims = Victims::from(&gone[..]);
+    let command = Command::InStore {
+        store: STORE,
+        slot: Slot(0),
+        session: None,
+        change: Change::Evict { victims },
+    };
+    let outcomes = group.machine.apply(group.now(), &[command], &mut NoEvents);
+    assert_eq!(removed(&outcomes[0]), 2);
+    let stats = group.store.stats();
+    assert_eq!((stats.expirations, stats.evictions, stats.entries), (2, 0, 1));
 }
 
 #[test]

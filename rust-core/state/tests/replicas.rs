@@ -460,6 +460,41 @@ fn a_sliding_entry_that_is_read_lives_on_and_its_touch_is_logged_within_the_inte
 }
 
 #[test]
+fn a_read_behind_changes_that_are_still_to_be_applied_slides_by_the_clock() {
+    let mut replicas = cache();
+    put_sliding(&mut replicas, "a", 2_000);
+    let store = replicas.leader().store(STORE).expect("it is defined");
+    let moment = Moment {
+        now: Timestamp(replicas.now + 100),
+        clock: Timestamp(replicas.now + 3_000),
+    };
+    let place = store.place(b"a");
+    let left = replicas
+        .leader()
+        .get(&store, || moment, place, b"a", true, |view| view.remaining_ms());
+    assert_eq!(left, Ok(Read::Hit(Some(2_000))));
+    replicas.now += 4_999;
+    assert_eq!(replicas.tick(100, 100), 0);
+    assert_eq!(replicas.read(b"a"), Some(2_000));
+}
+
+#[test]
+fn what_a_lost_leader_had_read_and_not_logged_lives_on_under_the_next_one() {
+    let mut replicas = cache();
+    put_sliding(&mut replicas, "a", 2_000);
+    replicas.now += 1_900;
+    assert_eq!(replicas.read(b"a"), Some(2_000));
+    replicas.leader = 1;
+    replicas.leader().begin_to_lead(Timestamp(replicas.now));
+    replicas.now += 1_999;
+    // By the log it would have been removed long ago.
+    assert_eq!(replicas.tick(100, 100), 0);
+    assert_eq!(replicas.read(b"a"), Some(2_000));
+    replicas.now += 2_000;
+    assert_eq!(replicas.read(b"a"), None, "hidden at the exact moment");
+}
+
+#[test]
 fn no_entry_expires_while_touches_wait_to_be_logged() {
     let mut replicas = cache();
     for number in 0..500 {

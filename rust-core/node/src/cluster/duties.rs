@@ -30,7 +30,7 @@ const TOUCHES: Duration = Duration::from_millis(TOUCH_INTERVAL_MS / 2);
 /// How often it looks at its members.
 const MEMBERS: Duration = Duration::from_millis(250);
 /// Entries removed, and touches logged, by one command.
-pub(in crate::cluster) const STEP: u32 = 1_024;
+const STEP: u32 = 1_024;
 /// Sessions ended by one entry.
 const SESSIONS: usize = 256;
 /// What a step of membership may take.

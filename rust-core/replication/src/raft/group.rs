@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use holdfast_state::Timestamp;
+use holdfast_state::{Moment, Timestamp};
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Config, Instant, SnapshotPolicy};
 use parking_lot::Mutex;
@@ -238,10 +238,14 @@ impl<M: GroupMachine> RaftGroup<M> {
     /// stamped and not yet applied: what is due by it is due for all that is applied later.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.0
-            .under_way
-            .now(&self.0.clock)
-            .unwrap_or_else(|| self.0.machine.applied_at())
+        self.moment().now
+    }
+
+    /// The same, and the clock as it is: what a reader slides lives on from there.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        let leading = self.0.under_way.now(&self.0.clock);
+        leading.unwrap_or_else(|| self.0.machine.applied_at().into())
     }
 
     /// Lets [`RaftGroup::now`] stand still while the answer is held, so that a leadership that is about to move has told

@@ -54,6 +54,13 @@ impl LeaderClock {
         });
     }
 
+    /// Whether this is the leadership that it counts for.
+    pub(crate) fn is_led_by(&self, leader: LeaderId) -> bool {
+        self.leading
+            .lock()
+            .is_some_and(|leading| leading.leader == leader)
+    }
+
     /// It does not any more.
     pub(crate) fn step_down(&self) {
         if !mutant::active(Mutant::FrozenLeadersClock) {

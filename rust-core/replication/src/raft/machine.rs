@@ -24,6 +24,9 @@ pub trait GroupMachine: Send + Sync + 'static {
     /// The newest stamp applied; the leader's clock goes on from there.
     fn applied_at(&self) -> Timestamp;
 
+    /// This replica begins to lead, at the stamp from which its clock goes on; nobody has read from it yet.
+    fn begin_to_lead(&self, _at: Timestamp) {}
+
     /// Bytes that the state takes, about: the log is cut when it outgrows a part of them.
     fn state_bytes(&self) -> u64;
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use holdfast_state::Timestamp;
 use holdfast_state::mutant::{self, Mutant};
+use holdfast_state::{Moment, Timestamp};
 use parking_lot::Mutex;
 
 use super::leader_clock::LeaderClock;
@@ -48,16 +48,19 @@ impl UnderWay {
         Some((leader, at, stamped))
     }
 
-    /// A leader's present moment, but not ahead of any stamp that is still to be applied.
-    pub(crate) fn now(&self, clock: &LeaderClock) -> Option<Timestamp> {
+    /// A leader's present moment; readers are not ahead of any stamp that is still to be applied.
+    pub(crate) fn now(&self, clock: &LeaderClock) -> Option<Moment> {
         let stamps = self.0.lock();
-        let (leader, now) = clock.now()?;
+        let (leader, clock) = clock.now()?;
         if mutant::active(Mutant::ReadsAheadOfChanges) {
-            return Some(now);
+            return Some(clock.into());
         }
         // What is left of an earlier leadership was applied before this one began, or never will be.
         let oldest = stamps.newest_last.iter().find(|given| given.leader == leader);
-        Some(oldest.map_or(now, |oldest| oldest.at))
+        Some(Moment {
+            now: oldest.map_or(clock, |oldest| oldest.at),
+            clock,
+        })
     }
 }
 
@@ -87,15 +90,19 @@ mod tests {
         hand.set(20);
         let (_, _, other) = under_way.stamp(&clock).expect("it leads");
         hand.set(30);
-        assert_eq!(under_way.now(&clock), Some(Timestamp(110)));
+        let behind = |now: i64, clock: i64| Moment {
+            now: Timestamp(now),
+            clock: Timestamp(clock),
+        };
+        assert_eq!(under_way.now(&clock), Some(behind(110, 130)));
         drop(one);
-        assert_eq!(under_way.now(&clock), Some(Timestamp(120)));
+        assert_eq!(under_way.now(&clock), Some(behind(120, 130)));
         drop(other);
-        assert_eq!(under_way.now(&clock), Some(Timestamp(130)));
+        assert_eq!(under_way.now(&clock), Some(behind(130, 130)));
         let (_, _, lost) = under_way.stamp(&clock).expect("it leads");
         clock.step_down();
         clock.lead(leadership(2), Timestamp(500));
-        assert_eq!(under_way.now(&clock), Some(Timestamp(500)));
+        assert_eq!(under_way.now(&clock), Some(behind(500, 500)));
         drop(lost);
     }
 }

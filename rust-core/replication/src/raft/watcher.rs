@@ -96,7 +96,12 @@ fn status<M: GroupMachine>(
         .then(|| leadership(seen, metrics))
         .flatten();
     match leading {
-        Some(leader) => clock.lead(leader, machine.applied_at()),
+        Some(leader) if !clock.is_led_by(leader) => {
+            let at = machine.applied_at();
+            machine.begin_to_lead(at);
+            clock.lead(leader, at);
+        }
+        Some(_) => {}
         None => clock.step_down(),
     }
     GroupStatus {

@@ -77,6 +77,12 @@ impl EntryRef {
         }
     }
 
+    /// When its life ends by what is logged.
+    pub(crate) fn logged_until(&self) -> i64 {
+        let logged = self.sliding().map_or(i64::MAX, |sliding| sliding.logged());
+        self.cap().unwrap_or(i64::MAX).min(logged)
+    }
+
     /// When replicas remove the entry: `grace_ms` after the logged access has run out, so that a
     /// read's touch has time to be logged. Without replicas (`grace_ms` 0) what reads have
     /// written here is the truth, and this is the same moment as [`Self::visible_until`].

@@ -52,6 +52,21 @@ impl SubMap {
         }
     }
 
+    /// Slides all that is here as a read at `at` would: a leader before this one may have served such reads.
+    pub(crate) fn slide_all(&self, at: i64) {
+        if self.timed == 0 {
+            return;
+        }
+        let slide = |id: u32| {
+            let entry = self.slab.get(id).filter(|entry| entry.is_timed());
+            if let Some(entry) = entry.filter(|entry| !self.is_cleared(entry)) {
+                self.slide(entry, at);
+            }
+        };
+        self.wheel.peek(i64::MAX, slide);
+        self.ready.iter().for_each(|ready| slide(ready.entry.id()));
+    }
+
     /// Whether reads have slid anything since it was last collected.
     pub(crate) fn is_touched(&self) -> bool {
         let any = |touched: &Touched| touched.any.load(Ordering::Relaxed);

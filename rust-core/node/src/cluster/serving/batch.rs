@@ -45,7 +45,9 @@ impl Here<'_> {
                     coming.push(Item::Known(Box::new(got)));
                 }
                 Ok(operation) => {
-                    let ready = self.prepare(&machine, &store, operation, &item, sequence, key, value);
+                    let ready = self
+                        .prepare(&machine, &store, operation, &item, sequence, key, value)
+                        .await;
                     coming.push(match ready {
                         Err(away) => Item::Known(Box::new(Err(away))),
                         Ok(Ready { commands, coming }) => {

@@ -39,7 +39,9 @@ impl Here<'_> {
         value: &[u8],
     ) -> Result<(ReplyHeader, Option<EntryRef>), Away> {
         let (machine, store) = self.state().await?;
-        let ready = self.prepare(&machine, &store, operation, header, sequence, key, value)?;
+        let ready = self
+            .prepare(&machine, &store, operation, header, sequence, key, value)
+            .await?;
         let Ready { commands, coming } = ready;
         let outcome = self.group.raft().propose_all(commands)?.await;
         drop(coming);
@@ -60,7 +62,7 @@ impl Here<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "a request's parts")]
-    pub(super) fn prepare(
+    pub(super) async fn prepare(
         &self,
         machine: &Machine,
         store: &Store,
@@ -76,7 +78,7 @@ impl Here<'_> {
             return Err(Error::new(Code::InvalidArgument, message).into());
         };
         let mut commands = Vec::with_capacity(2);
-        commands.extend(self.gone_command(store, store.place(key), key));
+        commands.extend(self.settle_key(machine, store, key).await?);
         let coming = self.make_room(machine, store, &change, &mut commands);
         let session = self.tag(machine, sequence, &mut commands)?;
         let command = Command::InStore {

@@ -8,12 +8,12 @@ use holdfast_proto::session::{
 use holdfast_proto::{Code, Error};
 use holdfast_replication::raft::{ProposeError, ReadMode};
 use holdfast_state::{
-    Change, EntryView, GroupKind, KeyHash, Machine, Outcome, Query, Read, SLOTS, ScanPosition, Slot, Store,
-    Timestamp, Victims,
+    Change, EntryRef, EntryView, GroupKind, Machine, Moment, Outcome, Query, Read, SLOTS, ScanPosition, Slot,
+    Store, Timestamp, Victims,
 };
 
 use super::{Away, Here};
-use crate::cluster::duties::{STEP, expire_step, of_leader};
+use crate::cluster::duties::{expire_step, of_leader};
 use crate::server::answer::{Answer, describe, read_mode};
 use crate::server::many::{PAGE_BYTES, of_items, page_limit, reply_too_large, room_for, survey};
 
@@ -73,7 +73,7 @@ impl Here<'_> {
         loop {
             let read = machine.get(
                 store,
-                || raft.now(),
+                || raft.moment(),
                 place,
                 key,
                 slide,
@@ -81,7 +81,11 @@ impl Here<'_> {
             );
             match read.map_err(Error::from)? {
                 Read::Hit(found) => return Ok(found.into()),
-                Read::Miss => return Ok(ReplyHeader::default().into()),
+                Read::Miss => {
+                    self.remove_unseen(store, raft.now(), std::iter::once(key))
+                        .await?;
+                    return Ok(ReplyHeader::default().into());
+                }
                 // A coordination store's reader sees an entry go when the log says so.
                 Read::Due if raft.leads() => drop(self.expire_due(machine, store).await?),
                 // The leadership was lost behind the barrier: the next leader's clock may not have come as far yet.
@@ -109,14 +113,7 @@ impl Here<'_> {
                     Ok(now)
                 };
             }
-            // A reader that was to change nothing asks again: what was proposed is done or is still due.
-            let again = expire_step(raft, machine, now)
-                .await
-                .map_err(|error| match error {
-                    ProposeError::Unknown => self.lost_lead(),
-                    error => error.into(),
-                })?;
-            if !again {
+            if !self.expire_step(machine, now).await? {
                 break;
             }
         }
@@ -138,21 +135,54 @@ impl Here<'_> {
         Away::Elsewhere(leader.map(|(_, leader)| leader))
     }
 
-    /// The command that makes it true that a key's deadline has passed, when readers here are told so: a change finds what
-    /// a reader finds.
-    pub(super) fn gone_command(&self, store: &Store, place: KeyHash, key: &[u8]) -> Option<Bytes> {
-        let now = self.group.raft().now();
-        if self.asked.store.kind() == GroupKind::Coordination && store.is_due(now, place, key) {
-            let expire = Change::Expire {
-                up_to: now,
-                limit: STEP,
-            };
-            return Some(of_leader(store.id(), expire));
+    /// Has a change of a key find what a reader finds now, by the log: what reads have kept alive, or nothing. What is hidden
+    /// goes by the command that this gives, ahead of the change.
+    pub(super) async fn settle_key(
+        &self,
+        machine: &Machine,
+        store: &Store,
+        key: &[u8],
+    ) -> Result<Option<Bytes>, Away> {
+        let (now, place) = (self.group.raft().now(), store.place(key));
+        if store.is_kept_alive(now, place, key) {
+            self.expire_step(machine, now).await?;
+        } else if store.is_due(now, place, key) {
+            self.expire_due(machine, store).await?;
+            return Ok(None);
         }
-        // Others would keep it for as long as a read may have kept it alive: which none has, as its leader knows.
-        let hidden = [store.hidden(now, place, key)?];
-        let victims = Victims::from(&hidden[..]);
-        Some(of_leader(store.id(), Change::Evict { victims }))
+        let hidden = store.unseen(now, place, key);
+        Ok(hidden.map(|hidden| evict(store, &[hidden])))
+    }
+
+    /// Has keys whose deadline has passed be gone by the log before a reader is told that they are: the clock of the next
+    /// leader goes on from the last entry, and would show them again.
+    async fn remove_unseen<'k>(
+        &self,
+        store: &Store,
+        now: Timestamp,
+        missing: impl Iterator<Item = &'k [u8]>,
+    ) -> Result<(), Away> {
+        let raft = self.group.raft();
+        let unseen: Vec<EntryRef> = missing
+            .filter_map(|key| store.unseen(now, store.place(key), key))
+            .collect();
+        if unseen.is_empty() || !raft.leads() {
+            return Ok(());
+        }
+        match raft.propose_all(vec![evict(store, &unseen)])?.await {
+            Ok(_) => Ok(()),
+            Err(ProposeError::Unknown) => Err(self.lost_lead()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A reader that was to change nothing asks again: what was proposed is done or is still due.
+    async fn expire_step(&self, machine: &Machine, now: Timestamp) -> Result<bool, Away> {
+        let step = expire_step(self.group.raft(), machine, now).await;
+        step.map_err(|error| match error {
+            ProposeError::Unknown => self.lost_lead(),
+            error => error.into(),
+        })
     }
 
     async fn get_many(&self, machine: &Machine, store: &Store) -> Result<Answer, Away> {
@@ -170,7 +200,15 @@ impl Here<'_> {
         let mut reply = Vec::new();
         let mut fits = true;
         let places = keys.iter().map(|key| (store.place(key), *key));
-        let read = machine.get_many(store, now, places, true, |_, entry| {
+        let moment = Moment {
+            now,
+            ..self.group.raft().moment()
+        };
+        let mut missing = Vec::new();
+        let read = machine.get_many(store, moment, places, true, |number, entry| {
+            if entry.is_none() {
+                missing.push(keys[number]);
+            }
             let value = entry.as_ref().map_or(&[][..], |entry| entry.value());
             fits &= value.len() <= room;
             if fits {
@@ -181,6 +219,7 @@ impl Here<'_> {
             }
         });
         read.map_err(Error::from)?;
+        self.remove_unseen(store, now, missing.into_iter()).await?;
         if !fits {
             return Err(reply_too_large().into());
         }
@@ -269,4 +308,10 @@ impl Here<'_> {
         }
         Ok(answer)
     }
+}
+
+/// Removes entries that are still what they are here.
+fn evict(store: &Store, entries: &[EntryRef]) -> Bytes {
+    let victims = Victims::from(entries);
+    of_leader(store.id(), Change::Evict { victims })
 }

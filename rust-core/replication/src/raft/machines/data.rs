@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
+use holdfast_state::mutant::{self, Mutant};
 use holdfast_state::{
     EventSink, LogEntry, Machine, MachineConfig, NoEvents, Outcome, SnapshotReader, Timestamp,
 };
@@ -64,6 +65,12 @@ impl GroupMachine for DataMachine {
 
     fn applied_at(&self) -> Timestamp {
         self.machine.load().applied_at()
+    }
+
+    fn begin_to_lead(&self, at: Timestamp) {
+        if !mutant::active(Mutant::ReadsForgotten) {
+            self.machine.load().begin_to_lead(at);
+        }
     }
 
     fn state_bytes(&self) -> u64 {
