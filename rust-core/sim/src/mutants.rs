@@ -9,15 +9,15 @@ use holdfast_state::mutant::Mutant;
 use crate::seeds::Seeds;
 
 /// Seeds after which a defect has survived.
-const MOST_SEEDS: u64 = 60;
+const MOST_SEEDS: u64 = 200;
 
 /// What is to find a defect.
 #[derive(Clone, Copy, Debug)]
 enum Killer {
     /// A seed of the simulation.
     Seeds,
-    /// A test: the package, its features, the target, a part of the names.
-    Test(&'static str, &'static str, &'static [&'static str], &'static str),
+    /// Tests: the target, a part of their names.
+    Test(&'static [&'static str], &'static str),
 }
 
 /// What became of a defect.
@@ -31,28 +31,12 @@ pub struct Fate {
 
 fn killer(mutant: Mutant) -> Killer {
     match mutant {
-        Mutant::SlotNotChecked => Killer::Test("holdfast-state", "mutants", &["--test", "groups"], ""),
-        Mutant::UnknownCommandSkipped => Killer::Test(
-            "holdfast-state",
-            "mutants",
-            &["--test", "log"],
-            "an_unknown_command",
-        ),
-        Mutant::SnapshotWithoutOutcomes => {
-            Killer::Test("holdfast-state", "mutants", &["--test", "replicas"], "")
-        }
-        Mutant::AcknowledgedBeforeFsync => Killer::Test(
-            "holdfast-replication",
-            "disk,holdfast-state/mutants",
-            &["--test", "disk"],
-            "a_disk_that_fails",
-        ),
-        Mutant::FormedByMajority => Killer::Test(
-            "holdfast-node",
-            "cluster,holdfast-state/mutants",
-            &["--lib"],
-            "cluster::forming",
-        ),
+        Mutant::SleepUnnoticed => Killer::Test(&["--test", "groups"], "a_leader_whose_machine_was_suspended"),
+        Mutant::SlotNotChecked => Killer::Test(&["--test", "groups"], "a_slot_that_is_not_served"),
+        Mutant::UnknownCommandSkipped => Killer::Test(&["--test", "log"], "an_unknown_command"),
+        Mutant::SnapshotWithoutOutcomes => Killer::Test(&["--test", "replicas"], "replicas_of"),
+        Mutant::AcknowledgedBeforeFsync => Killer::Test(&["--test", "disk"], "a_disk_that_fails"),
+        Mutant::FormedByMajority => Killer::Test(&["--lib"], "cluster::forming"),
         _ => Killer::Seeds,
     }
 }
@@ -64,7 +48,7 @@ pub fn hunt(mutant: Mutant, faults: u32, jobs: usize) -> Fate {
     let began = Instant::now();
     let killed_by = match killer(mutant) {
         Killer::Seeds => by_seeds(mutant, faults, jobs),
-        Killer::Test(package, features, target, name) => by_test(mutant, package, features, target, name),
+        Killer::Test(target, name) => by_test(mutant, target, name),
     };
     Fate {
         mutant,
@@ -92,25 +76,12 @@ fn by_seeds(mutant: Mutant, faults: u32, jobs: usize) -> Result<String, String> 
     Ok(format!("seed {seed} ({} seeds run): {violation}", sum.seeds))
 }
 
-/// The test must pass without the defect and fail with it.
-fn by_test(
-    mutant: Mutant,
-    package: &str,
-    features: &str,
-    target: &[&str],
-    name: &str,
-) -> Result<String, String> {
+/// The test must pass without the defect and fail with it. Features are those of the simulation, so that little is built.
+fn by_test(mutant: Mutant, target: &[&str], name: &str) -> Result<String, String> {
     let run = |chosen: &str| {
         Command::new("ffi/cargo")
-            .args([
-                "test",
-                "--quiet",
-                "--locked",
-                "--package",
-                package,
-                "--features",
-                features,
-            ])
+            .args(["test", "--quiet", "--locked", "--workspace"])
+            .args(["--features", "holdfast-sim/simulation"])
             .args(target)
             .arg(name)
             .env("HOLDFAST_MUTANT", chosen)
@@ -126,19 +97,19 @@ fn by_test(
             .map_err(|error| format!("ffi/cargo: {error}"))
     };
     let (passed, text) = run("")?;
-    if !passed || !text.contains("test result: ok") {
-        return Err(format!("the test fails without the defect: {text}"));
+    let ran = text
+        .lines()
+        .any(|line| line.starts_with("test result: ok. ") && !line.starts_with("test result: ok. 0 passed"));
+    if !passed || !ran {
+        return Err(format!("no test passes without the defect: {text}"));
     }
     let (passed, text) = run(&mutant.name())?;
     if passed || !text.contains("test result: FAILED") {
-        return Err(format!(
-            "{package} {} {name} finds nothing: {text}",
-            target.join(" ")
-        ));
+        return Err(format!("{} {name} finds nothing: {text}", target.join(" ")));
     }
     let failed = text.lines().find_map(|line| line.strip_prefix("---- "));
     let failed = failed.and_then(|line| line.split(' ').next()).unwrap_or(name);
-    Ok(format!("{package}: {failed}"))
+    Ok(failed.to_owned())
 }
 
 impl Fate {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_replication::raft::{
     ClusterId, ClusterTiming, GroupLimits, GroupOptions, GroupStatus, LocalNetwork, PeerOptions, PeerServer,
-    Peers, ProposeError, RaftGroup, ReplicaAddress,
+    Peers, ProposeError, RaftGroup, ReplicaAddress, SystemTime, TimeSource,
 };
 use holdfast_state::{GroupId, NodeId, ReplicaId};
 use tokio::task::JoinHandle;
@@ -23,6 +24,27 @@ pub(crate) enum Wire {
     Sockets,
 }
 
+/// The machines' clocks, and how long all of them were suspended beside that.
+#[derive(Default)]
+pub(crate) struct Clocks(AtomicU64);
+
+impl Clocks {
+    pub(crate) fn suspend(&self, time: Duration) {
+        let ms = u64::try_from(time.as_millis()).expect("a short time");
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl TimeSource for Clocks {
+    fn boottime(&self) -> Duration {
+        SystemTime.boottime() + Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn monotonic(&self) -> Duration {
+        SystemTime.monotonic()
+    }
+}
+
 pub(crate) struct Node {
     pub(crate) id: u32,
     pub(crate) address: String,
@@ -35,6 +57,7 @@ pub(crate) struct Cluster {
     pub(crate) network: LocalNetwork,
     pub(crate) nodes: Vec<Option<Node>>,
     pub(crate) limits: GroupLimits,
+    pub(crate) clocks: Arc<Clocks>,
     wire: Wire,
 }
 
@@ -45,6 +68,7 @@ impl Cluster {
             network: LocalNetwork::default(),
             nodes: Vec::new(),
             limits: GroupLimits::default(),
+            clocks: Arc::default(),
             wire,
         };
         for _ in 0..nodes {
@@ -87,7 +111,7 @@ impl Cluster {
         };
         for group in groups {
             let replica = ReplicaId(u64::from(id));
-            let started = start(&node.peers, *group, replica, &self.limits).await;
+            let started = start(&node.peers, *group, replica, &self.limits, &self.clocks).await;
             node.groups.insert(*group, started);
         }
         self.nodes.push(Some(node));
@@ -235,10 +259,12 @@ pub(crate) async fn start(
     group: GroupId,
     replica: ReplicaId,
     limits: &GroupLimits,
+    clocks: &Arc<Clocks>,
 ) -> RaftGroup<List> {
     let mut options = GroupOptions::new(group, replica, Arc::new(List::default()), peers.clone());
     options.timing = ClusterTiming::FAST;
     options.limits = limits.clone();
+    options.time = Arc::clone(clocks) as _;
     RaftGroup::start(options).await.expect("the group starts")
 }
 

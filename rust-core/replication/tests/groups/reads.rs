@@ -114,3 +114,20 @@ async fn a_leader_without_a_quorum_serves_no_linearizable_read() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_whose_machine_was_suspended_asks_the_others_before_it_trusts_its_lease() {
+    let cluster = Cluster::formed(Wire::HandedOver, &[GROUP]).await;
+    let leader = cluster.leader(GROUP).await;
+    let group = cluster.group(leader, GROUP);
+    group.read_barrier(ReadMode::ReadIndex).await.unwrap();
+    group.read_barrier(ReadMode::Lease).await.unwrap();
+    // By the clock that stood still meanwhile, the lease is as good as it was.
+    cluster.clocks.suspend(Duration::from_secs(10));
+    cluster.network.isolate(&cluster.node(leader).address);
+    let refused = group.read_barrier(ReadMode::Lease).await.unwrap_err();
+    assert!(
+        matches!(refused, ReadError::NoQuorum | ReadError::NotLeader { .. }),
+        "{refused}"
+    );
+}
