@@ -108,6 +108,7 @@ async fn ci(seed: u64) -> Result<bool, String> {
     let reports = [
         figures::rolling_restart(1, seed).await?,
         figures::all_killed(1).await?,
+        figures::minority(1).await?,
     ];
     Ok(reports.iter().all(Report::passed))
 }

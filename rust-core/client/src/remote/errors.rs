@@ -80,6 +80,10 @@ pub(super) fn without_leader(pending: &Pending, silent: bool, last_error: &str) 
                 "the node that was asked says nothing any more, and nobody else is known to answer instead{last}"
             )
         }
+        // Somebody has turned it away before.
+        (Stage::Sent { .. }, Some(group)) if pending.hops > 0 => {
+            format!("nobody who was asked for group {group} could answer in time{last}")
+        }
         (Stage::Sent { .. }, _) => {
             return Error::new(Code::Timeout, "the node did not answer in time")
                 .with_outcome(pending.outcome());

@@ -11,6 +11,7 @@ use super::controller;
 use super::duties::view;
 use super::member::ClusterNode;
 use super::moving::{Movable, move_leader};
+use super::serving::ANSWERS_MS;
 use crate::log::Level;
 
 /// How long the meta group may take to know that this node leaves.
@@ -22,8 +23,6 @@ const ROUNDS: usize = 4;
 /// With a replica of another node catching up, a group may have no votes to spare: it is waited for, but not for ever.
 const OTHERS_CATCH_UP: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// A replica with an answer of this age is there.
-const ANSWERS: u64 = 500;
 
 impl ClusterNode {
     /// Waits until the others can do without this node, says that it leaves, so that nobody hands it a group any more, and
@@ -148,7 +147,7 @@ impl ClusterNode {
         let progress = group.replication();
         let answers = |id: &ReplicaId| {
             let progress = progress.get(id);
-            progress.is_some_and(|it| it.silent_ms.is_some_and(|silent| silent < ANSWERS))
+            progress.is_some_and(|it| it.silent_ms.is_some_and(|silent| silent < ANSWERS_MS))
         };
         let preferred = controller::heir(cluster, group.id(), &view);
         if let Some(preferred) = preferred.filter(|id| view.caught_up.contains(id) && answers(id)) {

@@ -4,14 +4,19 @@ mod batch;
 mod change;
 mod read;
 
+use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_proto::session::{ItemReader, Operation, ReadConsistency, ReplyHeader, RequestHeader};
 use holdfast_proto::{Code, Error, Outcome};
-use holdfast_replication::raft::{GroupStatus, ProposeError, ReadError, ReadMode, ReplicaAddress, Role};
-use holdfast_state::{GroupId, GroupKind, KeyHash, Machine, Slot, Store};
-use std::time::Duration;
+use holdfast_replication::raft::{
+    DataMachine, GroupStatus, ProposeError, RaftGroup, ReadError, ReadMode, ReplicaAddress, Role,
+};
+use holdfast_state::{GroupId, GroupKind, KeyHash, Machine, ReplicaId, Slot, Store};
+use tokio::time::{Instant, timeout_at};
 
 use super::group::GroupNode;
 use super::member::ClusterNode;
@@ -25,6 +30,9 @@ const STORE_WAIT: Duration = Duration::from_secs(2);
 /// moves takes a few milliseconds, in which everybody would send everybody to the other.
 const MOVE_WAIT: Duration = Duration::from_millis(200);
 
+/// A replica with an answer of this age is there.
+pub(super) const ANSWERS_MS: u64 = 500;
+
 /// A request on a store.
 pub(crate) struct Asked {
     pub(crate) operation: Operation,
@@ -32,6 +40,8 @@ pub(crate) struct Asked {
     pub(crate) payload: Bytes,
     pub(crate) store: Arc<ClusterStore>,
     pub(crate) session: Option<u128>,
+    /// When the client hears of a group without a majority, if it has no answer by then: a little before it would give up.
+    pub(crate) notice: Option<Instant>,
 }
 
 /// Why there is no ordinary answer.
@@ -92,8 +102,22 @@ struct Here<'a> {
 }
 
 impl ClusterNode {
-    /// Answers a request on a store.
+    /// Answers a request on a store, and in time: a change that was proposed without a majority would wait for it for good.
     pub(crate) async fn serve(&self, asked: &Asked) -> Result<Answer, Away> {
+        let Some(notice) = asked.notice else {
+            return self.serve_to_end(asked).await;
+        };
+        let mut serving = pin!(self.serve_to_end(asked));
+        if let Ok(served) = timeout_at(notice, serving.as_mut()).await {
+            return served;
+        }
+        match self.group_of(asked).ok().and_then(|id| self.group(id)) {
+            Some(group) if !has_majority(group.raft()) => Err(without_majority(asked, group.raft()).into()),
+            _ => serving.await,
+        }
+    }
+
+    async fn serve_to_end(&self, asked: &Asked) -> Result<Answer, Away> {
         let id = self.group_of(asked)?;
         let group = self
             .group(id)
@@ -166,6 +190,33 @@ impl ClusterNode {
         self.group_of_slot(store.kind(), slot)
             .ok_or(Away::Elsewhere(None))
     }
+}
+
+/// Whether this replica leads, and hears of so many others that something can be agreed on.
+fn has_majority(raft: &RaftGroup<DataMachine>) -> bool {
+    let status = raft.status();
+    let progress = raft.replication();
+    let answers = |id: &ReplicaId| {
+        let silent_ms = progress.get(id).and_then(|progress| progress.silent_ms);
+        *id == raft.replica() || silent_ms.is_some_and(|silent| silent < ANSWERS_MS)
+    };
+    let agree =
+        |voters: &BTreeSet<ReplicaId>| 2 * voters.iter().filter(|id| answers(id)).count() > voters.len();
+    status.role == Role::Leader && status.members.agreeing.iter().all(agree)
+}
+
+#[cold]
+fn without_majority(asked: &Asked, raft: &RaftGroup<DataMachine>) -> Error {
+    let group = raft.id().0;
+    let (outcome, what) = match asked.operation.is_change() {
+        true => (
+            Outcome::Unknown,
+            ": the change may have been proposed, and may be made when others are back",
+        ),
+        false => (Outcome::NotApplied, ""),
+    };
+    let message = format!("this node hears of no majority that agrees on group {group}{what}");
+    Error::new(Code::Unavailable, message).with_outcome(outcome)
 }
 
 impl Here<'_> {

@@ -1,6 +1,7 @@
 //! Serving as one node of several: requests go through the groups' logs.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_proto::limits::check_clock_step;
@@ -184,7 +185,7 @@ impl Connection {
         let unanswered = Unanswered::new(&self.link, number, operation);
         let (link, caller) = (Arc::clone(&self.link), self.caller.clone());
         tokio::spawn(async move {
-            let running = run(&caller, operation, header, payload, store);
+            let running = run(&caller, operation, header, payload, store, deadline);
             let result = match deadline {
                 None => running.await,
                 Some(deadline) => match timeout_at(deadline, running).await {
@@ -232,6 +233,7 @@ async fn run(
     header: RequestHeader,
     payload: Bytes,
     store: Option<Arc<ClusterStore>>,
+    deadline: Option<Instant>,
 ) -> Result<Answer, Away> {
     let Some(cluster) = caller.shared.cluster() else {
         return Err(Failure::new(Code::Internal, "the node belongs to no cluster").into());
@@ -253,7 +255,10 @@ async fn run(
         (Operation::OpenStore, _) => Ok(open(caller, cluster, &header, &payload).await?.into()),
         (Operation::AdvanceClock, _) => Ok(advance_clock(caller, cluster, &header).await?.into()),
         (_, Some(store)) => {
+            // The last eighth of its time is for the way back.
+            let way_back = Duration::from_millis(u64::from(header.timeout_ms) / 8);
             let asked = Asked {
+                notice: deadline.and_then(|deadline| deadline.checked_sub(way_back)),
                 operation,
                 header,
                 payload,

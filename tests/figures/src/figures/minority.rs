@@ -81,9 +81,11 @@ pub async fn minority(count: usize) -> Result<Report, String> {
             *codes.entry(name(&call.result)).or_default() += 1;
             if begun_after_notice && !is_refused(&call) {
                 wrong.push(format!(
-                    "{} of a {}",
+                    "{} of a {}, begun {:?} after: {:?}",
                     name(&call.result),
-                    if call.is_change { "change" } else { "read" }
+                    if call.is_change { "change" } else { "read" },
+                    call.began - frozen,
+                    call.result.as_ref().err().map(ToString::to_string),
                 ));
             }
         }
@@ -100,7 +102,7 @@ pub async fn minority(count: usize) -> Result<Report, String> {
         format!(
             "calls of that time that did not end as Unavailable: {} (bar 0) {:?}",
             wrong.len(),
-            wrong.first()
+            wrong
         ),
     );
     report.judge(
