@@ -32,6 +32,9 @@ pub struct Fate {
 fn killer(mutant: Mutant) -> Killer {
     match mutant {
         Mutant::SleepUnnoticed => Killer::Test(&["--test", "groups"], "a_leader_whose_machine_was_suspended"),
+        // Seeds find these two also, after a hundred or so.
+        Mutant::LeaseTooLong => Killer::Test(&["--test", "groups"], "a_leader_without_a_quorum"),
+        Mutant::ReadsAheadOfChanges => Killer::Test(&["--lib"], "readers_are_not_ahead"),
         Mutant::SlotNotChecked => Killer::Test(&["--test", "groups"], "a_slot_that_is_not_served"),
         Mutant::UnknownCommandSkipped => Killer::Test(&["--test", "log"], "an_unknown_command"),
         Mutant::SnapshotWithoutOutcomes => Killer::Test(&["--test", "replicas"], "replicas_of"),
