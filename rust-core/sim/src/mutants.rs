@@ -89,7 +89,7 @@ fn by_test(mutant: Mutant, target: &[&str], name: &str) -> Result<String, String
             .arg(name)
             .env("HOLDFAST_MUTANT", chosen)
             // A defect found is no regression to be kept.
-            .env("PROPTEST_FAILURE_PERSISTENCE", "off")
+            .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
             .output()
             .map(|output| {
                 (
