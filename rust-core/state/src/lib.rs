@@ -71,7 +71,7 @@ pub use meta::cluster::{
 };
 pub use meta::command::{MetaCommand, MetaError, MetaOutcome};
 pub use meta::{DefinedStore, MetaMachine};
-pub use outcome::{EntryView, Found, Outcome, Page, Read, ScanPosition, StoreStats};
+pub use outcome::{EntryView, Found, Outcome, Page, Read, ScanPosition, Standing, StoreStats};
 pub use query::Query;
 pub use restore::SnapshotReader;
 pub use session::{Arrival, Arrived, SessionHandle};

@@ -132,6 +132,18 @@ pub enum Read<R> {
     Due,
 }
 
+/// What time has made of a key's entry: for readers here, and by the log.
+pub enum Standing {
+    /// Both agree: it is there, or nothing with a deadline is.
+    Settled,
+    /// Readers see it; by the log it is to be removed: reads that are not logged yet have kept it alive.
+    KeptAlive,
+    /// No reader sees it; by the log it stays for a while longer, for reads that others do not know.
+    Hidden(EntryRef),
+    /// No reader sees it, and it is to be removed.
+    Due(EntryRef),
+}
+
 /// An entry as a visitor sees it, under the read guard.
 pub struct EntryView<'a> {
     pub(crate) entry: &'a EntryRef,

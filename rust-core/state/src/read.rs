@@ -9,7 +9,7 @@ use crate::error::StateError;
 use crate::eviction::warm;
 use crate::hash::{KeyHash, Slot};
 use crate::machine::Machine;
-use crate::outcome::{EntryView, Found, Outcome, Page, Read, ScanPosition};
+use crate::outcome::{EntryView, Found, Outcome, Page, Read, ScanPosition, Standing};
 use crate::query::Query;
 use crate::store::{Shard, Store};
 use crate::submap::SubMap;
@@ -186,21 +186,19 @@ impl Store {
             .is_some_and(|entry| entry.is_timed() && map.removed_from(entry) <= now.0)
     }
 
-    /// Whether readers see what lies under a key at `now` although, by the log, it is to be removed: reads that are not
-    /// logged yet have kept it alive. No read: nothing slides or counts.
+    /// What time has made of the entry under a key by `now`. No read: nothing slides or counts.
     #[must_use]
-    pub fn is_kept_alive(&self, now: Timestamp, place: KeyHash, key: &[u8]) -> bool {
+    pub fn standing(&self, now: Timestamp, place: KeyHash, key: &[u8]) -> Standing {
         let map = self.shard(place.slot).map.read();
-        let entry = map.find(place.hash, key).filter(|entry| entry.is_timed());
-        entry.is_some_and(|entry| map.removed_from(entry) <= now.0 && now.0 < entry.visible_until())
-    }
-
-    /// The entry under a key that no reader sees any more at `now`. No read: nothing slides or counts.
-    #[must_use]
-    pub fn unseen(&self, now: Timestamp, place: KeyHash, key: &[u8]) -> Option<EntryRef> {
-        let map = self.shard(place.slot).map.read();
-        let entry = map.find(place.hash, key).filter(|entry| entry.is_timed())?;
-        (entry.visible_until() <= now.0).then(|| entry.clone())
+        let Some(entry) = map.find(place.hash, key).filter(|entry| entry.is_timed()) else {
+            return Standing::Settled;
+        };
+        match (entry.visible_until() <= now.0, map.removed_from(entry) <= now.0) {
+            (false, false) => Standing::Settled,
+            (false, true) => Standing::KeptAlive,
+            (true, false) => Standing::Hidden(entry.clone()),
+            (true, true) => Standing::Due(entry.clone()),
+        }
     }
 }
 

@@ -70,17 +70,12 @@ impl EntryRef {
     /// When the entry stops being visible here, reads since the last logged access included.
     #[inline]
     pub(crate) fn visible_until(&self) -> i64 {
-        let cap = self.cap().unwrap_or(i64::MAX);
-        match self.sliding() {
-            None => cap,
-            Some(sliding) => cap.min(sliding.logged().max(sliding.read())),
-        }
+        self.until(|sliding| sliding.logged().max(sliding.read()))
     }
 
     /// When its life ends by what is logged.
     pub(crate) fn logged_until(&self) -> i64 {
-        let logged = self.sliding().map_or(i64::MAX, |sliding| sliding.logged());
-        self.cap().unwrap_or(i64::MAX).min(logged)
+        self.until(|sliding| sliding.logged())
     }
 
     /// When replicas remove the entry: `grace_ms` after the logged access has run out, so that a
@@ -91,11 +86,14 @@ impl EntryRef {
         if grace_ms == 0 {
             return self.visible_until();
         }
+        self.until(|sliding| sliding.logged().saturating_add(grace_ms))
+    }
+
+    /// Its cap, or what is made of its window if that comes first.
+    #[inline]
+    fn until(&self, slid: impl FnOnce(Sliding<'_>) -> i64) -> i64 {
         let cap = self.cap().unwrap_or(i64::MAX);
-        match self.sliding() {
-            None => cap,
-            Some(sliding) => cap.min(sliding.logged().saturating_add(grace_ms)),
-        }
+        self.sliding().map_or(cap, |sliding| cap.min(slid(sliding)))
     }
 
     /// A read at `now` slides the deadline; says whether that moved it. Volatile.

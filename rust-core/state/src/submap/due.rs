@@ -136,14 +136,19 @@ impl SubMap {
         found
     }
 
-    /// Entries that are still here although, by `gone_from`, they are gone at `now`.
-    fn overdue(&self, now: i64, gone_from: impl Fn(&EntryRef) -> i64) -> u64 {
-        let latest = now.saturating_add(self.traits.grace_ms);
-        let mut ids = Vec::new();
-        self.wheel.peek(latest, |id| ids.push(id));
-        ids.extend(self.ready.iter().map(|ready| ready.entry.id()));
+    /// Nodes to be looked at by `up_to`, each once, some of which have gone or changed since. From the items, not from the
+    /// slab: that may hold millions without a deadline.
+    pub(super) fn scheduled(&self, up_to: i64) -> Vec<u32> {
+        let mut ids: Vec<u32> = self.ready.iter().map(|ready| ready.entry.id()).collect();
+        self.wheel.peek(up_to, |id| ids.push(id));
         ids.sort_unstable();
         ids.dedup();
+        ids
+    }
+
+    /// Entries that are still here although, by `gone_from`, they are gone at `now`.
+    fn overdue(&self, now: i64, gone_from: impl Fn(&EntryRef) -> i64) -> u64 {
+        let ids = self.scheduled(now.saturating_add(self.traits.grace_ms));
         let due = |id: &&u32| {
             let entry = self.slab.get(**id).filter(|entry| entry.is_timed());
             entry.is_some_and(|entry| !self.is_cleared(entry) && gone_from(entry) <= now)
@@ -203,11 +208,7 @@ impl SubMap {
         if self.wheel.items() <= 2 * self.timed + STALE_ITEMS {
             return;
         }
-        // From the items, not from the slab: that may hold millions without a deadline.
-        let mut ids: Vec<u32> = self.ready.iter().map(|ready| ready.entry.id()).collect();
-        self.wheel.peek(i64::MAX, |id| ids.push(id));
-        ids.sort_unstable();
-        ids.dedup();
+        let ids = self.scheduled(i64::MAX);
         self.wheel.clear();
         self.ready.clear();
         for id in ids {

@@ -54,17 +54,11 @@ impl SubMap {
 
     /// Slides all that is here as a read at `at` would: a leader before this one may have served such reads.
     pub(crate) fn slide_all(&self, at: i64) {
-        if self.timed == 0 {
-            return;
+        let scheduled = self.scheduled(i64::MAX);
+        let entries = scheduled.into_iter().filter_map(|id| self.slab.get(id));
+        for entry in entries.filter(|entry| !self.is_cleared(entry)) {
+            self.slide(entry, at);
         }
-        let slide = |id: u32| {
-            let entry = self.slab.get(id).filter(|entry| entry.is_timed());
-            if let Some(entry) = entry.filter(|entry| !self.is_cleared(entry)) {
-                self.slide(entry, at);
-            }
-        };
-        self.wheel.peek(i64::MAX, slide);
-        self.ready.iter().for_each(|ready| slide(ready.entry.id()));
     }
 
     /// Whether reads have slid anything since it was last collected.

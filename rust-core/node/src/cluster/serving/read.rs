@@ -9,7 +9,7 @@ use holdfast_proto::{Code, Error};
 use holdfast_replication::raft::{ProposeError, ReadMode};
 use holdfast_state::{
     Change, EntryRef, EntryView, GroupKind, Machine, Moment, Outcome, Query, Read, SLOTS, ScanPosition, Slot,
-    Store, Timestamp, Victims,
+    Standing, Store, Timestamp, Victims,
 };
 
 use super::{Away, Here};
@@ -143,15 +143,14 @@ impl Here<'_> {
         store: &Store,
         key: &[u8],
     ) -> Result<Option<Bytes>, Away> {
-        let (now, place) = (self.group.raft().now(), store.place(key));
-        if store.is_kept_alive(now, place, key) {
-            self.expire_step(machine, now).await?;
-        } else if store.is_due(now, place, key) {
-            self.expire_due(machine, store).await?;
-            return Ok(None);
+        let now = self.group.raft().now();
+        match store.standing(now, store.place(key), key) {
+            Standing::Settled => {}
+            Standing::KeptAlive => drop(self.expire_step(machine, now).await?),
+            Standing::Due(_) => drop(self.expire_due(machine, store).await?),
+            Standing::Hidden(entry) => return Ok(Some(evict(store, &[entry]))),
         }
-        let hidden = store.unseen(now, place, key);
-        Ok(hidden.map(|hidden| evict(store, &[hidden])))
+        Ok(None)
     }
 
     /// Has keys whose deadline has passed be gone by the log before a reader is told that they are: the clock of the next
@@ -164,25 +163,29 @@ impl Here<'_> {
     ) -> Result<(), Away> {
         let raft = self.group.raft();
         let unseen: Vec<EntryRef> = missing
-            .filter_map(|key| store.unseen(now, store.place(key), key))
+            .filter_map(|key| match store.standing(now, store.place(key), key) {
+                Standing::Hidden(entry) | Standing::Due(entry) => Some(entry),
+                Standing::Settled | Standing::KeptAlive => None,
+            })
             .collect();
         if unseen.is_empty() || !raft.leads() {
             return Ok(());
         }
-        match raft.propose_all(vec![evict(store, &unseen)])?.await {
-            Ok(_) => Ok(()),
-            Err(ProposeError::Unknown) => Err(self.lost_lead()),
-            Err(error) => Err(error.into()),
-        }
+        let removed = raft.propose_all(vec![evict(store, &unseen)])?.await;
+        removed.map(drop).map_err(|error| self.asked_again(error))
+    }
+
+    async fn expire_step(&self, machine: &Machine, now: Timestamp) -> Result<bool, Away> {
+        let step = expire_step(self.group.raft(), machine, now).await;
+        step.map_err(|error| self.asked_again(error))
     }
 
     /// A reader that was to change nothing asks again: what was proposed is done or is still due.
-    async fn expire_step(&self, machine: &Machine, now: Timestamp) -> Result<bool, Away> {
-        let step = expire_step(self.group.raft(), machine, now).await;
-        step.map_err(|error| match error {
+    fn asked_again(&self, error: ProposeError) -> Away {
+        match error {
             ProposeError::Unknown => self.lost_lead(),
             error => error.into(),
-        })
+        }
     }
 
     async fn get_many(&self, machine: &Machine, store: &Store) -> Result<Answer, Away> {
