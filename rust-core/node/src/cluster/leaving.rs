@@ -11,7 +11,6 @@ use super::controller;
 use super::duties::view;
 use super::member::ClusterNode;
 use super::moving::{Movable, move_leader};
-use super::serving::ANSWERS_MS;
 use crate::log::Level;
 
 /// How long the meta group may take to know that this node leaves.
@@ -145,10 +144,7 @@ impl ClusterNode {
         let cluster = machine.cluster()?;
         let view = view(self, group);
         let progress = group.replication();
-        let answers = |id: &ReplicaId| {
-            let progress = progress.get(id);
-            progress.is_some_and(|it| it.silent_ms.is_some_and(|silent| silent < ANSWERS_MS))
-        };
+        let answers = |id: &ReplicaId| progress.get(id).is_some_and(ReplicaProgress::answers);
         let preferred = controller::heir(cluster, group.id(), &view);
         if let Some(preferred) = preferred.filter(|id| view.caught_up.contains(id) && answers(id)) {
             return Some(preferred);

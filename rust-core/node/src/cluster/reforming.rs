@@ -147,7 +147,7 @@ impl ClusterNode {
 }
 
 /// Whether a group can agree on nothing any more, with those of its replicas that are left.
-fn is_lost(agreeing: &[BTreeSet<ReplicaId>], is_left: impl Fn(&ReplicaId) -> bool) -> bool {
+pub(super) fn is_lost(agreeing: &[BTreeSet<ReplicaId>], is_left: impl Fn(&ReplicaId) -> bool) -> bool {
     agreeing
         .iter()
         .any(|set| set.iter().filter(|id| is_left(id)).count() < majority(set.len()))

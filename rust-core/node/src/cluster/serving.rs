@@ -4,22 +4,24 @@ mod batch;
 mod change;
 mod read;
 
-use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_proto::session::{ItemReader, Operation, ReadConsistency, ReplyHeader, RequestHeader};
 use holdfast_proto::{Code, Error, Outcome};
 use holdfast_replication::raft::{
-    DataMachine, GroupStatus, ProposeError, RaftGroup, ReadError, ReadMode, ReplicaAddress, Role,
+    DataMachine, GroupStatus, ProposeError, Proposed, RaftGroup, ReadError, ReadMode, ReplicaAddress,
+    ReplicaProgress, Role,
 };
 use holdfast_state::{GroupId, GroupKind, KeyHash, Machine, ReplicaId, Slot, Store};
 use tokio::time::{Instant, timeout_at};
 
 use super::group::GroupNode;
 use super::member::ClusterNode;
+use super::reforming::is_lost;
 use super::stores::ClusterStore;
 use crate::server::answer::Answer;
 use crate::server::failure::Failure;
@@ -30,9 +32,6 @@ const STORE_WAIT: Duration = Duration::from_secs(2);
 /// moves takes a few milliseconds, in which everybody would send everybody to the other.
 const MOVE_WAIT: Duration = Duration::from_millis(200);
 
-/// A replica with an answer of this age is there.
-pub(super) const ANSWERS_MS: u64 = 500;
-
 /// A request on a store.
 pub(crate) struct Asked {
     pub(crate) operation: Operation,
@@ -42,6 +41,8 @@ pub(crate) struct Asked {
     pub(crate) session: Option<u128>,
     /// When the client hears of a group without a majority, if it has no answer by then: a little before it would give up.
     pub(crate) notice: Option<Instant>,
+    /// Something was proposed for it, so that it may have been done, now or later.
+    pub(crate) proposed: AtomicBool,
 }
 
 /// Why there is no ordinary answer.
@@ -196,19 +197,15 @@ impl ClusterNode {
 fn has_majority(raft: &RaftGroup<DataMachine>) -> bool {
     let status = raft.status();
     let progress = raft.replication();
-    let answers = |id: &ReplicaId| {
-        let silent_ms = progress.get(id).and_then(|progress| progress.silent_ms);
-        *id == raft.replica() || silent_ms.is_some_and(|silent| silent < ANSWERS_MS)
-    };
-    let agree =
-        |voters: &BTreeSet<ReplicaId>| 2 * voters.iter().filter(|id| answers(id)).count() > voters.len();
-    status.role == Role::Leader && status.members.agreeing.iter().all(agree)
+    let answers =
+        |id: &ReplicaId| *id == raft.replica() || progress.get(id).is_some_and(ReplicaProgress::answers);
+    status.role == Role::Leader && !is_lost(&status.members.agreeing, answers)
 }
 
 #[cold]
 fn without_majority(asked: &Asked, raft: &RaftGroup<DataMachine>) -> Error {
     let group = raft.id().0;
-    let (outcome, what) = match asked.operation.is_change() {
+    let (outcome, what) = match asked.proposed.load(Ordering::Relaxed) {
         true => (
             Outcome::Unknown,
             ": the change may have been proposed, and may be made when others are back",
@@ -220,6 +217,15 @@ fn without_majority(asked: &Asked, raft: &RaftGroup<DataMachine>) -> Error {
 }
 
 impl Here<'_> {
+    /// Proposes commands that go into one entry together, if a majority is there to agree.
+    async fn propose(&self, commands: Vec<Bytes>) -> Result<Proposed<holdfast_state::Outcome>, Away> {
+        let raft = self.group.raft();
+        raft.hear_majority().await?;
+        let proposed = raft.propose_all(commands)?;
+        self.asked.proposed.store(true, Ordering::Relaxed);
+        Ok(proposed)
+    }
+
     async fn serve(&self) -> Result<Answer, Away> {
         let asked = self.asked;
         match asked.operation {

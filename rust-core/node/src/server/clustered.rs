@@ -1,5 +1,6 @@
 //! Serving as one node of several: requests go through the groups' logs.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -264,6 +265,7 @@ async fn run(
                 payload,
                 store,
                 session,
+                proposed: AtomicBool::new(false),
             };
             match cluster.serve(&asked).await {
                 Err(Away::Lost) if asked.header.sequence == 0 => Err(lost_unnumbered(operation)),

@@ -5,10 +5,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use holdfast_node::server::ServeError;
-use holdfast_proto::session::StoreClass;
+use holdfast_proto::session::{Operation, RequestHeader, StoreClass};
+use holdfast_proto::{Code, Outcome};
 
 use super::nodes::{Nodes, Opened};
-use super::peer::until;
+use super::peer::{request, until};
 
 fn put_all(nodes: &Nodes, store: Opened, round: u8) {
     for number in 0..20_u8 {
@@ -94,6 +95,40 @@ fn each_node_in_turn_dies_and_comes_back_and_nothing_is_lost() {
         nodes.wait_until_ready();
         has_all(&nodes, table, round);
     }
+}
+
+#[test]
+fn a_leader_that_hears_of_no_majority_makes_no_change_and_says_that_it_made_none() {
+    let mut nodes = Nodes::on_disk(3).form();
+    let table = nodes.open("table", StoreClass::Coordination);
+    nodes.put(table, b"key", b"agreed");
+    let leader = nodes.leader_of_key(table, b"key");
+    let others = (0..3).filter(|node| *node != leader);
+    others.clone().for_each(|node| nodes.kill(node));
+
+    let mut peer = nodes.connect(leader, 9);
+    let mut ask = |operation, value: &[u8]| {
+        let request = RequestHeader {
+            timeout_ms: 2_000,
+            ..request(operation, table.id)
+        };
+        peer.call(request, b"key", value).header
+    };
+    until("a read finds that nobody agrees", || {
+        ask(Operation::Get, &[]).code == Code::Unavailable.number()
+    });
+    for _ in 0..3 {
+        let refused = ask(Operation::Put, b"of one").error().expect("nobody agrees");
+        assert_eq!(
+            (refused.code, refused.outcome),
+            (Code::Unavailable, Outcome::NotApplied),
+            "{refused}"
+        );
+    }
+
+    others.for_each(|node| nodes.start(node));
+    nodes.wait_until_ready();
+    assert_eq!(nodes.get(table, b"key").as_deref(), Some(&b"agreed"[..]));
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Served {
 }
 
 /// Waits for what becomes true without anybody telling.
-pub(crate) fn until(what: &str, is_true: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     let start = now();
     while !is_true() {
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");

@@ -226,6 +226,15 @@ impl<M: GroupMachine> RaftGroup<M> {
         self.0.queue.push(commands)
     }
 
+    /// Returns when a majority is there to agree with this leader: at once when it has lately answered, or else when it
+    /// answers now. What is proposed without one waits for it, and nobody can say whether it will be made.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn hear_majority(&self) -> Result<(), ReadError> {
+        self.0.hear_majority().await
+    }
+
     /// Returns when this replica's state may be read in the mode.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use holdfast_state::mutant::{self, Mutant};
+use openraft::Instant as _;
+use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{LinearizableReadError, RaftError};
 use openraft::raft::linearizable_read::LinearizerOption;
 use parking_lot::Mutex;
@@ -57,6 +59,16 @@ impl<M: GroupMachine> Core<M> {
                 other => other,
             },
             ReadMode::Bounded(age) => self.read_bounded(age).await,
+        }
+    }
+
+    /// Returns when a majority has answered this leader within a lease, or answers now.
+    pub(crate) async fn hear_majority(&self) -> Result<(), ReadError> {
+        let metrics = self.raft.metrics();
+        let heard = metrics.borrow_watched().last_quorum_acked;
+        match heard.is_some_and(|heard| heard.elapsed() < self.timing.election_most) {
+            true => Ok(()),
+            false => self.read_by_index().await,
         }
     }
 

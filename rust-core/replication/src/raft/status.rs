@@ -88,7 +88,16 @@ pub struct ReplicaProgress {
     pub silent_ms: Option<u64>,
 }
 
+/// A replica with an answer of this age is there.
+const ANSWERS_MS: u64 = 500;
+
 impl ReplicaProgress {
+    /// Whether the replica has answered lately.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.silent_ms.is_some_and(|silent| silent < ANSWERS_MS)
+    }
+
     /// Entries that the replica lacks.
     #[must_use]
     pub fn behind(&self) -> u64 {

@@ -51,7 +51,7 @@ impl Here<'_> {
                     coming.push(match ready {
                         Err(away) => Item::Known(Box::new(Err(away))),
                         Ok(Ready { commands, coming }) => {
-                            let proposed = self.group.raft().propose_all(commands)?;
+                            let proposed = self.propose(commands).await?;
                             Item::Coming(key, proposed, coming)
                         }
                     });

@@ -1,9 +1,12 @@
 //! Changes: encoded, proposed, answered with what applying them gave.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use holdfast_proto::limits::escape_key;
 use holdfast_proto::session::{Operation, ReplyHeader, RequestHeader, flags, outcome_reply};
 use holdfast_proto::{Code, Error};
+use holdfast_replication::raft::ProposeError;
 use holdfast_state::{
     Change, Command, EntryRef, GroupCommand, KeyRange, Machine, Outcome, SessionTag, Slot, StateError, Store,
     Victims,
@@ -43,10 +46,12 @@ impl Here<'_> {
             .prepare(&machine, &store, operation, header, sequence, key, value)
             .await?;
         let Ready { commands, coming } = ready;
-        let outcome = self.group.raft().propose_all(commands)?.await;
+        let outcome = self.propose(commands).await?.await;
         drop(coming);
-        let outcome = outcome?.pop();
-        self.reply(key, outcome)
+        if let Err(ProposeError::NotLeader { .. }) = outcome {
+            self.asked.proposed.store(false, Ordering::Relaxed);
+        }
+        self.reply(key, outcome?.pop())
     }
 
     pub(super) fn reply(
@@ -169,8 +174,8 @@ impl Here<'_> {
         let (mut removed, mut version, mut slot) = (0, 0, Slot(0));
         loop {
             let command = self.clear_step(range, through, slot);
-            let outcome = self.group.raft().propose(command)?.await?;
-            match outcome {
+            let outcome = self.propose(vec![command]).await?.await?.pop();
+            match outcome.ok_or(Away::Lost)? {
                 Outcome::Removed {
                     count,
                     more,
