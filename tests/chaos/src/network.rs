@@ -201,21 +201,8 @@ async fn one_way(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use holdfast_faults::echo;
     use std::time::Duration;
-
-    async fn echo() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let (mut read, mut write) = stream.split();
-                    let _ = tokio::io::copy(&mut read, &mut write).await;
-                });
-            }
-        });
-        address
-    }
 
     async fn comes_back(stream: &mut TcpStream, limit: Duration) -> Option<u8> {
         tokio::time::timeout(limit, stream.read_u8()).await.ok()?.ok()

@@ -4,6 +4,7 @@
 //! What this room promises: a test that ends, in whatever way, leaves no process behind; and whatever a test waits for
 //! has a deadline whose passing says what was waited for.
 
+mod echo;
 mod journal;
 mod ledger;
 mod load;
@@ -13,6 +14,7 @@ mod proxy;
 mod raw_session;
 mod wait;
 
+pub use echo::echo;
 pub use journal::Journal;
 pub use ledger::{Ended, Ledger};
 pub use load::{Load, LoadOptions};

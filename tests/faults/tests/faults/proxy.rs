@@ -1,28 +1,12 @@
 //! The proxy does to connections what it is told, and no more.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use holdfast_faults::{Behaviour, Cut, Direction, Proxy, within};
+use holdfast_faults::{Behaviour, Cut, Direction, Proxy, echo, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 const LONG: Duration = Duration::from_secs(20);
-
-/// A peer that sends back what it gets.
-async fn echo() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut read, mut write) = stream.split();
-                let _ = tokio::io::copy(&mut read, &mut write).await;
-            });
-        }
-    });
-    address
-}
 
 async fn through(proxy: &Proxy, sent: &[u8]) -> (TcpStream, Vec<u8>) {
     let mut stream = TcpStream::connect(proxy.address()).await.expect("it accepts");
