@@ -4,6 +4,7 @@
 //! them is a transport: [`LocalNetwork`] inside one process, or the gRPC service of [`PeerServer`].
 
 mod ask;
+mod commit_news;
 mod convert;
 mod dial;
 mod link;

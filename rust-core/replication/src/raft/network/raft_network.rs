@@ -3,15 +3,19 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use openraft::base::BoxStream;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
-use openraft::network::{Backoff, RPCOption, RPCTypes};
+use openraft::network::{Backoff, RPCOption, RPCTypes, stream_append_sequential};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
 use super::ask::{Answer, Ask, Envelope};
+use super::commit_news::spared;
 use super::peers::{PeerError, Peers};
 use super::send_snapshot::SnapshotSender;
 use crate::raft::address::ReplicaAddress;
@@ -77,6 +81,9 @@ fn unexpected() -> RPCError<Types> {
     RPCError::Network(NetworkError::from_string("the answer is not one to the question"))
 }
 
+/// The answers to a stream of appends.
+type Appended<'s> = BoxStream<'s, Result<StreamAppendResult<Types>, RPCError<Types>>>;
+
 impl RaftNetworkV2<Types> for ReplicaLink {
     type SnapshotData = SnapshotBody;
 
@@ -92,6 +99,17 @@ impl RaftNetworkV2<Types> for ReplicaLink {
             Answer::Append(answer) => Ok(answer),
             _ => Err(unexpected()),
         }
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        requests: S,
+        option: RPCOption,
+    ) -> BoxFuture<'s, Result<Appended<'s>, RPCError<Types>>>
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
+    {
+        stream_append_sequential(self, spared(requests), option)
     }
 
     async fn vote(
