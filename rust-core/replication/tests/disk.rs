@@ -18,6 +18,7 @@ use tempfile::TempDir;
 mod again;
 #[path = "durable/full.rs"]
 mod full;
+#[expect(dead_code, reason = "nobody moves a leadership here")]
 #[path = "groups/list.rs"]
 mod list;
 #[path = "durable/three.rs"]

@@ -35,6 +35,9 @@ fn killer(mutant: Mutant) -> Killer {
         // Seeds find these two also, after a hundred or so.
         Mutant::LeaseTooLong => Killer::Test(&["--test", "groups"], "a_leader_without_a_quorum"),
         Mutant::ReadsAheadOfChanges => Killer::Test(&["--lib"], "readers_are_not_ahead"),
+        Mutant::ReadsBeforeItBegins => {
+            Killer::Test(&["--test", "groups"], "handed_over::nobody_reads_at_a_leader")
+        }
         Mutant::SlotNotChecked => Killer::Test(&["--test", "groups"], "a_slot_that_is_not_served"),
         Mutant::UnknownCommandSkipped => Killer::Test(&["--test", "log"], "an_unknown_command"),
         Mutant::SnapshotWithoutOutcomes => Killer::Test(&["--test", "replicas"], "replicas_of"),

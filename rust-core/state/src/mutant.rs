@@ -41,11 +41,13 @@ pub enum Mutant {
     TouchesNotLogged,
     /// A new leader knows only the reads that the one before has logged.
     ReadsForgotten,
+    /// A leader is read before its machine knows that it leads.
+    ReadsBeforeItBegins,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 17] = [
+    pub const ALL: [Mutant; 18] = [
         Mutant::ReadWithoutQuorum,
         Mutant::LeaseTooLong,
         Mutant::SleepUnnoticed,
@@ -63,6 +65,7 @@ impl Mutant {
         Mutant::AcknowledgedBeforeFsync,
         Mutant::TouchesNotLogged,
         Mutant::ReadsForgotten,
+        Mutant::ReadsBeforeItBegins,
     ];
 
     /// What it is chosen by: `read-without-quorum`.

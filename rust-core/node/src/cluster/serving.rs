@@ -217,11 +217,9 @@ fn without_majority(asked: &Asked, raft: &RaftGroup<DataMachine>) -> Error {
 }
 
 impl Here<'_> {
-    /// Proposes commands that go into one entry together, if a majority is there to agree.
-    async fn propose(&self, commands: Vec<Bytes>) -> Result<Proposed<holdfast_state::Outcome>, Away> {
-        let raft = self.group.raft();
-        raft.hear_majority().await?;
-        let proposed = raft.propose_all(commands)?;
+    /// Proposes commands that go into one entry together.
+    fn propose(&self, commands: Vec<Bytes>) -> Result<Proposed<holdfast_state::Outcome>, Away> {
+        let proposed = self.group.raft().propose_all(commands)?;
         self.asked.proposed.store(true, Ordering::Relaxed);
         Ok(proposed)
     }

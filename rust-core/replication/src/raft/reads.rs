@@ -14,6 +14,7 @@ use super::errors::ReadError;
 use super::group::Core;
 use super::machine::GroupMachine;
 use super::network::{Answer, Ask, Envelope, ReadIndexAnswer};
+use super::status::Role;
 use super::types::Types;
 
 /// How fresh a read must be.
@@ -62,8 +63,27 @@ impl<M: GroupMachine> Core<M> {
         }
     }
 
-    /// Returns when a majority has answered this leader within a lease, or answers now.
+    /// Returns when this leader takes part in what its machine shows: openraft leads a moment before the machine knows that
+    /// it does, and has what others may have read live on.
+    async fn begun(&self) -> Result<(), ReadError> {
+        if self.leads() || mutant::active(Mutant::ReadsBeforeItBegins) {
+            return Ok(());
+        }
+        let mut status = self.status.clone();
+        let settled = status.wait_for(|now| now.ready || now.role != Role::Leader);
+        match tokio::time::timeout(self.timing.quorum_wait(), settled).await {
+            Ok(Ok(now)) if now.ready => Ok(()),
+            Ok(Ok(now)) if now.role != Role::Stopped => Err(ReadError::NotLeader {
+                leader: now.leader.as_ref().map(|(_, member)| member.clone()),
+            }),
+            Ok(_) => Err(ReadError::Stopped),
+            Err(_) => Err(ReadError::NoQuorum),
+        }
+    }
+
+    /// Returns when this replica leads, and a majority has answered it within a lease, or answers now.
     pub(crate) async fn hear_majority(&self) -> Result<(), ReadError> {
+        self.begun().await?;
         let metrics = self.raft.metrics();
         let heard = metrics.borrow_watched().last_quorum_acked;
         match heard.is_some_and(|heard| heard.elapsed() < self.timing.election_most) {
@@ -113,7 +133,7 @@ impl<M: GroupMachine> Core<M> {
             .try_await_ready(&self.raft, Some(self.timing.quorum_wait()))
             .await
         {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => self.begun().await,
             Ok(Err(_)) => Err(ReadError::NoQuorum),
             Err(_) => Err(ReadError::Stopped),
         }

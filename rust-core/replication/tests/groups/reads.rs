@@ -13,6 +13,7 @@ on_each_wire! {
     a_read_at_the_leader_sees_every_acknowledged_change
     a_bounded_read_at_a_follower_sees_what_was_acknowledged_before_the_bound
     a_follower_refuses_linearizable_reads
+    nobody_reads_at_a_leader_whose_machine_does_not_know_yet_that_it_leads
 }
 
 async fn a_read_at_the_leader_sees_every_acknowledged_change(wire: Wire) {
@@ -130,4 +131,26 @@ async fn a_leader_whose_machine_was_suspended_asks_the_others_before_it_trusts_i
         matches!(refused, ReadError::NoQuorum | ReadError::NotLeader { .. }),
         "{refused}"
     );
+}
+
+async fn nobody_reads_at_a_leader_whose_machine_does_not_know_yet_that_it_leads(wire: Wire) {
+    let cluster = Cluster::formed(wire, &[GROUP]).await;
+    for mode in [ReadMode::Lease, ReadMode::ReadIndex] {
+        let leader = cluster.leader(GROUP).await;
+        let next = (leader + 1) % 3;
+        let group = cluster.group(next, GROUP);
+        group.machine().begin_slowly(Duration::from_millis(50));
+        let transferred = cluster
+            .group(leader, GROUP)
+            .transfer_leader(group.replica(), WAIT);
+        let read = async {
+            while group.read_barrier(mode).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+            group.machine().read_as_leader()
+        };
+        let (transferred, begun) = tokio::join!(transferred, tokio::time::timeout(WAIT, read));
+        transferred.expect("it is taken");
+        assert!(begun.expect("read in time"), "{mode:?}");
+    }
 }

@@ -45,13 +45,14 @@ impl Here<'_> {
                     coming.push(Item::Known(Box::new(got)));
                 }
                 Ok(operation) => {
+                    self.group.raft().hear_majority().await?;
                     let ready = self
                         .prepare(&machine, &store, operation, &item, sequence, key, value)
                         .await;
                     coming.push(match ready {
                         Err(away) => Item::Known(Box::new(Err(away))),
                         Ok(Ready { commands, coming }) => {
-                            let proposed = self.propose(commands).await?;
+                            let proposed = self.propose(commands)?;
                             Item::Coming(key, proposed, coming)
                         }
                     });

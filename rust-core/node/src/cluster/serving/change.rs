@@ -41,12 +41,13 @@ impl Here<'_> {
         key: &[u8],
         value: &[u8],
     ) -> Result<(ReplyHeader, Option<EntryRef>), Away> {
+        self.group.raft().hear_majority().await?;
         let (machine, store) = self.state().await?;
         let ready = self
             .prepare(&machine, &store, operation, header, sequence, key, value)
             .await?;
         let Ready { commands, coming } = ready;
-        let outcome = self.propose(commands).await?.await;
+        let outcome = self.propose(commands)?.await;
         drop(coming);
         if let Err(ProposeError::NotLeader { .. }) = outcome {
             self.asked.proposed.store(false, Ordering::Relaxed);
@@ -168,13 +169,14 @@ impl Here<'_> {
         let asked = self.asked;
         let (key, end) = asked.header.key_and_value(&asked.payload)?;
         let range = asked.header.range(key, end);
+        self.group.raft().hear_majority().await?;
         let (machine, store) = self.state().await?;
         self.expire_due(&machine, &store).await?;
         let through = machine.revision();
         let (mut removed, mut version, mut slot) = (0, 0, Slot(0));
         loop {
             let command = self.clear_step(range, through, slot);
-            let outcome = self.propose(vec![command]).await?.await?.pop();
+            let outcome = self.propose(vec![command])?.await?.pop();
             match outcome.ok_or(Away::Lost)? {
                 Outcome::Removed {
                     count,

@@ -168,8 +168,12 @@ impl Here<'_> {
                 Standing::Settled | Standing::KeptAlive => None,
             })
             .collect();
-        if unseen.is_empty() || !raft.leads() {
-            return Ok(());
+        match raft.leads() {
+            _ if unseen.is_empty() => return Ok(()),
+            true => {}
+            // Nobody who leads has said that they are gone.
+            false if self.must_lead() => return Err(self.lost_lead()),
+            false => return Ok(()),
         }
         let removed = raft.propose_all(vec![evict(store, &unseen)])?.await;
         removed.map(drop).map_err(|error| self.asked_again(error))
