@@ -237,6 +237,8 @@ fn a_session_that_nobody_uses_ends_in_its_groups_and_one_that_is_connected_does_
     (0..3).for_each(|node| nodes.start(node));
     nodes.wait_until_ready();
     let store = nodes.open("table", StoreClass::Coordination);
+    // Another node made it: the group's leader knows it by now.
+    assert_eq!(nodes.get(store, b"counter"), None);
     let leader = nodes.leader_of_key(store, b"counter");
     let mut increment = request(Operation::Increment, store.id);
     (

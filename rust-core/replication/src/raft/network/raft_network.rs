@@ -109,7 +109,11 @@ impl RaftNetworkV2<Types> for ReplicaLink {
     where
         S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
     {
-        stream_append_sequential(self, spared(requests), option)
+        // What the cluster knows of itself changes rarely, and other nodes wait for it.
+        match self.group {
+            GroupId::META => stream_append_sequential(self, requests, option),
+            _ => stream_append_sequential(self, spared(requests), option),
+        }
     }
 
     async fn vote(
