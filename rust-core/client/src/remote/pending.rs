@@ -1,6 +1,7 @@
 //! The one table of what was accepted and has not completed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::HashTable;
@@ -11,6 +12,9 @@ use tokio::time::Instant;
 
 use super::client::ClientShared;
 use super::join::Join;
+
+/// A node that can do nothing answers in this time, also when both are busy.
+const WAY_AND_BACK: Duration = Duration::from_millis(50);
 
 /// Who waits for the reply.
 pub(super) enum Owner {
@@ -60,6 +64,8 @@ pub(super) struct Pending {
     pub(super) hops: u32,
     /// A read that may be answered by any replica was turned away by one.
     pub(super) leader_only: bool,
+    /// The last node that was asked turned it away, and knew of nobody else.
+    pub(super) leaderless: bool,
     pub(super) join: Option<Box<Join>>,
     /// The encoded header, then the payload unless it is `large`.
     pub(super) copy: Vec<u8>,
@@ -95,6 +101,7 @@ impl Pending {
             to: None,
             hops: 0,
             leader_only: false,
+            leaderless: false,
             join: None,
             copy: Vec::new(),
             header_length: 0,
@@ -130,6 +137,17 @@ impl Pending {
         } else {
             Outcome::NotApplied
         }
+    }
+
+    /// Whether it is better not sent any more: a change that is known not to be made, and that nobody could make a moment
+    /// ago, would be on its way when its time is over, and then nobody could say what became of it.
+    pub(super) fn is_too_late(&self, now: Instant) -> bool {
+        self.leaderless
+            && self.operation.is_change()
+            && !self.was_sent
+            && self
+                .deadline
+                .is_some_and(|deadline| deadline < now + WAY_AND_BACK)
     }
 
     /// Whether a node may have got all of it.
@@ -385,5 +403,27 @@ mod tests {
         }
         table.remove(slot);
         assert_eq!(table.bytes(), 0);
+    }
+
+    #[test]
+    fn a_change_that_nobody_could_make_is_not_sent_in_its_last_moment() {
+        let now = Instant::now();
+        let put = |left: Duration| {
+            let mut put = Pending::new(Owner::Map, 0, Operation::Put, Some(now + left));
+            put.leaderless = true;
+            put
+        };
+        assert!(put(Duration::from_millis(20)).is_too_late(now));
+        assert!(!put(Duration::from_millis(80)).is_too_late(now));
+        // What may have been made is asked for until the end; a read may always be asked.
+        let mut sent = put(Duration::from_millis(20));
+        sent.was_sent = true;
+        assert!(!sent.is_too_late(now));
+        let mut led = put(Duration::from_millis(20));
+        led.leaderless = false;
+        assert!(!led.is_too_late(now));
+        let mut read = put(Duration::from_millis(20));
+        read.operation = Operation::Get;
+        assert!(!read.is_too_late(now));
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::dispatch::Way;
 use super::links::Link;
-use super::pending::{Owner, Stage};
+use super::pending::{Owner, Pending, Stage};
 use crate::connection_string::Endpoint;
 
 /// What a node says that did not execute a request which it, or another one, may execute later.
@@ -234,8 +234,12 @@ impl Core {
                 self.release_sequence(slot);
                 self.table.get_mut(slot).group = None;
             }
-            Code::Unavailable if self.follow(slot, group, link, &away.redirect) && hops <= MOST_HOPS => {
-                self.dispatch(slot, now);
+            Code::Unavailable => {
+                let follows = self.follow(slot, group, link, &away.redirect);
+                self.table.get_mut(slot).leaderless = !follows;
+                if follows && hops <= MOST_HOPS {
+                    self.dispatch(slot, now);
+                }
             }
             _ => {}
         }
@@ -270,7 +274,8 @@ impl Core {
     pub(super) fn dispatch_waiting(&mut self, now: Instant) -> usize {
         for slot in self.table.slots(|pending| pending.stage == Stage::Waiting) {
             // Whatever asks for a store's id on the way is in the table too, and on its way already.
-            if self.table.contains(slot) && self.table.get(slot).stage == Stage::Waiting {
+            let waits = |pending: &Pending| pending.stage == Stage::Waiting && !pending.is_too_late(now);
+            if self.table.contains(slot) && waits(self.table.get(slot)) {
                 self.dispatch(slot, now);
             }
         }

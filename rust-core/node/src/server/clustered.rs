@@ -257,7 +257,7 @@ async fn run(
         (Operation::AdvanceClock, _) => Ok(advance_clock(caller, cluster, &header).await?.into()),
         (_, Some(store)) => {
             // The last eighth of its time is for the way back.
-            let way_back = Duration::from_millis(u64::from(header.timeout_ms) / 8);
+            let way_back = Duration::from_millis(u64::from(header.timeout_ms) / 8).max(LEAST_WAY_BACK);
             let asked = Asked {
                 notice: deadline.and_then(|deadline| deadline.checked_sub(way_back)),
                 operation,
@@ -275,6 +275,9 @@ async fn run(
         (_, None) => Err(Failure::new(Code::InvalidArgument, "this operation needs a store").into()),
     }
 }
+
+/// What a reply takes to a client where all processors are busy.
+const LEAST_WAY_BACK: Duration = Duration::from_millis(30);
 
 async fn advance_clock(
     caller: &Caller,
