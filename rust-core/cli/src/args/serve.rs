@@ -103,6 +103,9 @@ fn argument(setting: &'static Setting) -> Arg {
         .value_name(value_name(setting.kind))
         .value_parser(ValueParser::string())
         .help(default);
+    if setting.name == "node" {
+        return argument.visible_alias("name");
+    }
     if setting.kind == Kind::Bool {
         return argument
             .num_args(ValueRange::new(0..=1))
