@@ -88,9 +88,10 @@ impl Here<'_> {
                 }
                 // A coordination store's reader sees an entry go when the log says so.
                 Read::Due if raft.leads() => drop(self.expire_due(machine, store).await?),
-                // The leadership was lost behind the barrier: the next leader's clock may not have come as far yet.
-                Read::Due if self.must_lead() => return Err(self.lost_lead()),
-                Read::Due => return Ok(ReplyHeader::default().into()),
+                Read::Due => {
+                    self.gone_unled()?;
+                    return Ok(ReplyHeader::default().into());
+                }
             }
         }
     }
@@ -106,12 +107,8 @@ impl Here<'_> {
         }
         while is_due() {
             if !raft.leads() {
-                // Nobody who leads has said that it is gone.
-                return if self.must_lead() {
-                    Err(self.lost_lead())
-                } else {
-                    Ok(now)
-                };
+                self.gone_unled()?;
+                return Ok(now);
             }
             if !self.expire_step(machine, now).await? {
                 break;
@@ -123,6 +120,15 @@ impl Here<'_> {
     /// Whether only the leader may answer.
     fn must_lead(&self) -> bool {
         !matches!(self.mode(), ReadMode::Bounded(_) | ReadMode::Local)
+    }
+
+    /// A deadline has passed at a replica that does not lead. The leadership may have been lost behind the barrier, and the
+    /// next leader's clock may not have come as far yet: only those whom any replica may answer are told that it is gone.
+    fn gone_unled(&self) -> Result<(), Away> {
+        match self.must_lead() {
+            true => Err(self.lost_lead()),
+            false => Ok(()),
+        }
     }
 
     /// Another node leads by now, or will.
@@ -168,12 +174,11 @@ impl Here<'_> {
                 Standing::Settled | Standing::KeptAlive => None,
             })
             .collect();
-        match raft.leads() {
-            _ if unseen.is_empty() => return Ok(()),
-            true => {}
-            // Nobody who leads has said that they are gone.
-            false if self.must_lead() => return Err(self.lost_lead()),
-            false => return Ok(()),
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        if !raft.leads() {
+            return self.gone_unled();
         }
         let removed = raft.propose_all(vec![evict(store, &unseen)])?.await;
         removed.map(drop).map_err(|error| self.asked_again(error))
