@@ -24,7 +24,8 @@ pub trait GroupMachine: Send + Sync + 'static {
     /// The newest stamp applied; the leader's clock goes on from there.
     fn applied_at(&self) -> Timestamp;
 
-    /// This replica begins to lead, at the stamp from which its clock goes on; nobody has read from it yet.
+    /// This replica begins to lead, at the stamp from which its clock goes on; nobody has read from it yet. It may
+    /// take its time: nothing but reads and changes waits for it, and entries are applied meanwhile.
     fn begin_to_lead(&self, _at: Timestamp) {}
 
     /// Bytes that the state takes, about: the log is cut when it outgrows a part of them.

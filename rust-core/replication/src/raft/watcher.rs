@@ -30,10 +30,14 @@ pub(crate) async fn watch<M: GroupMachine>(
         // openraft tells of one change here first and there a moment later: each fact is taken from where its change wakes
         // this task, or a status could stay behind for good.
         let seen = server.borrow_and_update().clone();
-        let status = {
-            let metrics = all.borrow_and_update();
-            status(&seen, &metrics, &machine, &clock)
-        };
+        // Not borrowed for longer: openraft waits for whoever looks at its metrics, and would send no heartbeats.
+        let metrics = all.borrow_and_update().clone();
+        let leading = leadership(&seen, &metrics);
+        let ready = leading.is_some_and(|leader| clock.is_led_by(leader));
+        if !ready {
+            clock.step_down();
+        }
+        let status = status(&seen, &metrics, ready);
         let catching_up = status.role == Role::Leader && !status.ready;
         let stopped = status.role == Role::Stopped;
         sender.send_if_modified(|before| {
@@ -43,6 +47,18 @@ pub(crate) async fn watch<M: GroupMachine>(
         });
         if stopped {
             return;
+        }
+        if let Some(leader) = leading.filter(|_| !ready) {
+            let at = machine.applied_at();
+            let machine = machine.clone();
+            // It looks at all that slides.
+            if holdfast_system::work::spawn_blocking(move || machine.begin_to_lead(at))
+                .await
+                .is_ok()
+            {
+                clock.lead(leader, at);
+                continue;
+            }
         }
         // All metrics change with every entry: they are followed only while a new leader catches up.
         let changed = if catching_up {
@@ -70,12 +86,7 @@ pub(crate) async fn watch<M: GroupMachine>(
     }
 }
 
-fn status<M: GroupMachine>(
-    seen: &RaftServerMetrics<Types>,
-    metrics: &RaftMetrics<Types>,
-    machine: &Arc<M>,
-    clock: &LeaderClock,
-) -> GroupStatus {
+fn status(seen: &RaftServerMetrics<Types>, metrics: &RaftMetrics<Types>, ready: bool) -> GroupStatus {
     let members = GroupMembers::of(&seen.membership_config);
     let leader = seen
         .current_leader
@@ -85,37 +96,29 @@ fn status<M: GroupMachine>(
         Ok(()) | Err(Fatal::Stopped) => None,
         Err(fatal) => Some(fatal.to_string()),
     };
-    let role = match (metrics.running_state.is_ok(), seen.state) {
-        (false, _) | (_, ServerState::Shutdown) => Role::Stopped,
-        (_, ServerState::Leader) => Role::Leader,
-        (_, ServerState::Candidate) => Role::Candidate,
-        (_, ServerState::Follower) => Role::Follower,
-        (_, ServerState::Learner) => Role::Learner,
-    };
-    let leading = (role == Role::Leader)
-        .then(|| leadership(seen, metrics))
-        .flatten();
-    match leading {
-        Some(leader) if !clock.is_led_by(leader) => {
-            let at = machine.applied_at();
-            machine.begin_to_lead(at);
-            clock.lead(leader, at);
-        }
-        Some(_) => {}
-        None => clock.step_down(),
-    }
     GroupStatus {
-        role,
+        role: role(seen, metrics),
         term: seen.vote.leader_id.term,
         leader,
-        ready: leading.is_some(),
+        ready,
         members,
         failed,
     }
 }
 
+fn role(seen: &RaftServerMetrics<Types>, metrics: &RaftMetrics<Types>) -> Role {
+    match (metrics.running_state.is_ok(), seen.state) {
+        (false, _) | (_, ServerState::Shutdown) => Role::Stopped,
+        (_, ServerState::Leader) => Role::Leader,
+        (_, ServerState::Candidate) => Role::Candidate,
+        (_, ServerState::Follower) => Role::Follower,
+        (_, ServerState::Learner) => Role::Learner,
+    }
+}
+
 /// The leadership, once an entry of its own is applied: then everything of its predecessors is.
 fn leadership(seen: &RaftServerMetrics<Types>, metrics: &RaftMetrics<Types>) -> Option<LeaderId> {
-    let applied = metrics.last_applied?.leader_id;
+    let leads = role(seen, metrics) == Role::Leader;
+    let applied = metrics.last_applied.filter(|_| leads)?.leader_id;
     (applied == seen.vote.leader_id && applied.node_id == seen.id).then_some(applied)
 }

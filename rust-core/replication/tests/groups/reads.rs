@@ -139,7 +139,7 @@ async fn nobody_reads_at_a_leader_whose_machine_does_not_know_yet_that_it_leads(
         let leader = cluster.leader(GROUP).await;
         let next = (leader + 1) % 3;
         let group = cluster.group(next, GROUP);
-        group.machine().begin_slowly(Duration::from_millis(50));
+        group.machine().begin_slowly(Duration::from_millis(500));
         let transferred = cluster
             .group(leader, GROUP)
             .transfer_leader(group.replica(), WAIT);
