@@ -5,7 +5,10 @@ mod engine_disk;
 mod log_disk;
 pub(crate) mod record;
 mod seals;
+#[cfg(feature = "simulation")]
+mod simulated;
 mod snapshot_file;
+mod worker;
 
 use std::io;
 

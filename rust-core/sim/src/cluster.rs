@@ -1,6 +1,7 @@
 //! The machines of a simulation: nodes, and one on which all clients are.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use holdfast_node::clock::SystemClock;
 use holdfast_node::cluster::{ClusterOptions, ClusterTiming};
 use holdfast_node::server::{Server, ServerOptions};
 use holdfast_node::{Node, NodeOptions};
+use holdfast_system::simulation::disk::Pace;
 use holdfast_system::simulation::{Death, Network};
 use tokio::task::JoinHandle;
 
@@ -19,6 +21,11 @@ const PORT: u16 = 7861;
 const MEMORY: u64 = 4 << 30;
 /// When the simulations begin: 2026.
 const WALL: Duration = Duration::from_secs(1_780_000_000);
+/// Of a disk as it should be.
+pub(crate) const DISK: Pace = Pace {
+    least_ms: 0,
+    most_ms: 3,
+};
 /// Of a planned stop.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -31,12 +38,44 @@ pub struct Cluster {
     now_ms: u64,
     random: fastrand::Rng,
     log: Log,
+    /// Where the nodes keep their coordination groups; `None`: in memory.
+    disks: Option<Disks>,
+}
+
+/// A folder of the system for the nodes' files, as long as this lives.
+struct Disks(PathBuf);
+
+impl Disks {
+    /// In memory, where the system has a place for files there: nobody waits for a real disk.
+    fn new() -> Disks {
+        let memory = PathBuf::from("/dev/shm");
+        let parent = if memory.is_dir() {
+            memory
+        } else {
+            std::env::temp_dir()
+        };
+        let folder = parent.join(format!("holdfast-sim-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("a folder for the nodes' files");
+        Disks(folder)
+    }
+
+    fn of(&self, node: usize) -> PathBuf {
+        self.0.join(node.to_string())
+    }
+}
+
+impl Drop for Disks {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Cluster {
-    /// Machines without processes.
+    /// Machines without processes, with disks or without.
     #[must_use]
-    pub fn new(nodes: usize, seed: u64, log: Log) -> Cluster {
+    pub fn new(nodes: usize, seed: u64, durable: bool, log: Log) -> Cluster {
+        let disks = durable.then(Disks::new);
         let mut random = fastrand::Rng::with_seed(seed ^ 0xC1);
         chance::seed(random.u64(..));
         chance::set_now_ns(0);
@@ -50,6 +89,9 @@ impl Cluster {
         // The history's times are those of the clients.
         let mut clients = Machine::new(nodes, 1_000_000, WALL);
         clients.begin();
+        for node in 0..nodes {
+            network.set_disk(node, DISK);
+        }
         Cluster {
             network,
             nodes: machines,
@@ -58,6 +100,7 @@ impl Cluster {
             now_ms: 0,
             random,
             log,
+            disks,
         }
     }
 
@@ -65,6 +108,12 @@ impl Cluster {
     #[must_use]
     pub fn size(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Whether nodes keep anything on disk.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.disks.is_some()
     }
 
     /// The machine of the clients.
@@ -106,7 +155,8 @@ impl Cluster {
         SocketAddr::new(self.network.ip(node), PORT)
     }
 
-    /// Starts a node's process: in memory, so it is a new node unless the cluster is not formed yet.
+    /// Starts a node's process: with a disk it comes back as itself, in memory it is a new node unless the cluster is not
+    /// formed yet.
     ///
     /// # Errors
     /// What the server refuses.
@@ -116,6 +166,7 @@ impl Cluster {
         let log = self.log.of(format!("node-{node}"));
         let join = self.addresses();
         let seed = self.random.u64(..);
+        let data = self.disks.as_ref().map(|disks| disks.of(node));
         let machine = &mut self.nodes[node];
         machine.begin();
         let server = machine.run(async move {
@@ -128,6 +179,7 @@ impl Cluster {
             }));
             let mut options = ServerOptions::new(address, log);
             options.insecure = true;
+            options.data = data;
             options.cluster = Some(ClusterOptions {
                 join,
                 advertise: address.to_string(),

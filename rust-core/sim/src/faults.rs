@@ -1,9 +1,10 @@
 //! What breaks things: faults one after the other, sometimes two at once, each undone before the next.
 
 use holdfast_chaos::history::{Fault, FaultKind, Line, Recorder};
+use holdfast_system::simulation::disk::Pace;
 use holdfast_system::simulation::{Death, Link};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, DISK};
 
 /// Time in which nothing is broken, between two faults.
 const QUIET_MS: std::ops::Range<u64> = 200..900;
@@ -19,6 +20,8 @@ pub const LONGEST_RECOVERY_MS: u64 = 60_000;
 /// Breaks things, as the seed says.
 pub struct Nemesis {
     random: fastrand::Rng,
+    /// All nodes may lose power at once.
+    may_go_dark: bool,
     recorder: Recorder,
 }
 
@@ -27,14 +30,16 @@ enum Beside {
     Frozen(usize),
     Suspended(usize),
     Links(Vec<(usize, usize, Link)>),
+    SlowDisk(usize),
 }
 
 impl Nemesis {
     /// One that follows a seed.
     #[must_use]
-    pub fn new(seed: u64, recorder: Recorder) -> Nemesis {
+    pub fn new(seed: u64, may_go_dark: bool, recorder: Recorder) -> Nemesis {
         Nemesis {
             random: fastrand::Rng::with_seed(seed ^ 0xFA),
+            may_go_dark,
             recorder,
         }
     }
@@ -56,6 +61,11 @@ impl Nemesis {
     fn one(&mut self, cluster: &mut Cluster) -> Result<(), String> {
         let began_ns = cluster.now_ms() * 1_000_000;
         let node = self.random.usize(0..cluster.size());
+        if self.may_go_dark && self.random.u32(0..4) == 0 {
+            self.go_dark(cluster)?;
+            self.note(cluster, FaultKind::Kill, node, began_ns);
+            return Ok(());
+        }
         let mut beside = if self.random.u32(0..4) == 0 {
             let other = (node + self.random.usize(1..cluster.size())) % cluster.size();
             Some(self.begin(cluster, other))
@@ -76,6 +86,11 @@ impl Nemesis {
             cluster.pass(ms / 4)?;
             self.undo(cluster, fault);
         }
+        self.note(cluster, kind, node, began_ns);
+        Ok(())
+    }
+
+    fn note(&self, cluster: &Cluster, kind: FaultKind, node: usize, began_ns: u64) {
         self.recorder.note(Line::Fault(Fault {
             kind,
             node: node as u32,
@@ -83,6 +98,21 @@ impl Nemesis {
             ended_ns: cluster.now_ms() * 1_000_000,
             what: String::new(),
         }));
+    }
+
+    /// All nodes lose power at the same moment, and come back one after the other.
+    fn go_dark(&mut self, cluster: &mut Cluster) -> Result<(), String> {
+        cluster.say("all nodes lose power");
+        let mut nodes: Vec<usize> = (0..cluster.size()).collect();
+        for &node in &nodes {
+            cluster.kill(node, Death::Power);
+        }
+        self.random.shuffle(&mut nodes);
+        for node in nodes {
+            let down = self.random.u64(DOWN_MS);
+            cluster.pass(down)?;
+            cluster.start(node)?;
+        }
         Ok(())
     }
 
@@ -124,6 +154,16 @@ impl Nemesis {
 
     /// Begins a fault that is undone later; how long it lasts.
     fn begin(&mut self, cluster: &mut Cluster, node: usize) -> (FaultKind, Beside, u64) {
+        if cluster.is_durable() && self.random.u32(0..4) == 0 {
+            let ms = self.random.u64(SLOW_MS);
+            let most_ms = self.random.u64(20..400);
+            cluster.say(&format!(
+                "the disk of node {node} takes up to {most_ms} ms, for {ms} ms"
+            ));
+            let least_ms = 0;
+            cluster.network().set_disk(node, Pace { least_ms, most_ms });
+            return (FaultKind::Pause, Beside::SlowDisk(node), ms);
+        }
         match self.random.u32(0..10) {
             0..3 => {
                 let ms = self.random.u64(FREEZE_MS);
@@ -179,6 +219,7 @@ impl Nemesis {
         match fault {
             Beside::Frozen(node) => cluster.machine(node).freeze(false),
             Beside::Suspended(node) => cluster.machine(node).suspend(false),
+            Beside::SlowDisk(node) => cluster.network().set_disk(node, DISK),
             Beside::Links(links) => {
                 let ends = self.random.bool();
                 for (from, to, link) in links {

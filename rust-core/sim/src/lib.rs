@@ -8,7 +8,8 @@
 //! ```
 //!
 //! What is simulated: the network (TCP as programs see it), the clocks (each machine has its own, none runs at the right
-//! speed), random numbers, and the moments at which machines run. Everything above is the code of production: sessions,
+//! speed), random numbers, the moments at which machines run, and of their disks the time they take and what a loss of power
+//! leaves of them. Everything above is the code of production: sessions,
 //! gRPC between nodes, Raft, the state machines, the client with its routing.
 //!
 //! What this room promises:

@@ -41,7 +41,6 @@ fn killer(mutant: Mutant) -> Killer {
         Mutant::SlotNotChecked => Killer::Test(&["--test", "groups"], "a_slot_that_is_not_served"),
         Mutant::UnknownCommandSkipped => Killer::Test(&["--test", "log"], "an_unknown_command"),
         Mutant::SnapshotWithoutOutcomes => Killer::Test(&["--test", "replicas"], "replicas_of"),
-        Mutant::AcknowledgedBeforeFsync => Killer::Test(&["--test", "disk"], "a_disk_that_fails"),
         Mutant::FormedByMajority => Killer::Test(&["--lib"], "cluster::forming"),
         _ => Killer::Seeds,
     }

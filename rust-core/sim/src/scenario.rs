@@ -67,6 +67,16 @@ pub struct Ending {
 /// Violations that are told in words.
 const TOLD: usize = 12;
 
+/// Whether the nodes of a seed keep their coordination groups on disk.
+fn is_durable(seed: u64) -> bool {
+    seed % 4 == 3
+}
+
+/// Whether all nodes of a seed may lose power at once: then the clients use no store that is in memory.
+fn may_go_dark(seed: u64) -> bool {
+    seed % 8 == 7
+}
+
 /// Runs a seed.
 #[must_use]
 pub fn run(seed: u64, size: Size, log: &Log) -> Ending {
@@ -77,7 +87,7 @@ pub fn run(seed: u64, size: Size, log: &Log) -> Ending {
             .expect("no panic under it")
             .push(format!("a task panicked: {panic}"));
     }));
-    let mut cluster = Cluster::new(NODES, seed, log.clone());
+    let mut cluster = Cluster::new(NODES, seed, is_durable(seed), log.clone());
     let (recorder, lines) = cluster.clients().run(async { Recorder::in_memory() });
     let course = catch_unwind(AssertUnwindSafe(|| course(&mut cluster, seed, size, &recorder)));
     match course {
@@ -112,6 +122,7 @@ fn course(cluster: &mut Cluster, seed: u64, size: Size, recorder: &Recorder) -> 
         timeout: Duration::from_millis(1_000),
         pause: Duration::from_millis(size.pause_ms),
         seed,
+        caches: !may_go_dark(seed),
     };
     let book = recorder.clone();
     let starting = cluster.clients().spawn(async move {
@@ -132,8 +143,14 @@ fn course(cluster: &mut Cluster, seed: u64, size: Size, recorder: &Recorder) -> 
         seed,
         recorder.clone(),
     );
+    let kept = async move {
+        match may_go_dark(seed) {
+            true => Ok(()),
+            false => kept.await,
+        }
+    };
     let kept = cluster.clients().spawn(kept);
-    let broken = Nemesis::new(seed, recorder.clone()).run(cluster, size.faults);
+    let broken = Nemesis::new(seed, may_go_dark(seed), recorder.clone()).run(cluster, size.faults);
     if broken.is_ok() {
         cluster.all_ready(LONGEST_RECOVERY_MS)?;
         cluster.pass(SETTLE_MS)?;

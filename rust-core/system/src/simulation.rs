@@ -9,6 +9,7 @@
 
 mod clock;
 mod connection;
+pub mod disk;
 mod link;
 mod network;
 mod sockets;

@@ -182,6 +182,7 @@ async fn break_things(
         timeout: Duration::from_millis(arguments.timeout_ms),
         pause: Duration::from_millis(arguments.pause_ms),
         seed,
+        caches: true,
     };
     let workload = Workload::start(&|store| cluster.store(store), cluster.size(), load, recorder).await?;
     let kinds: Vec<FaultKind> = arguments

@@ -35,6 +35,8 @@ pub struct Load {
     pub pause: Duration,
     /// Of what the processes choose.
     pub seed: u64,
+    /// Also in cache stores: they are in memory, so they do not outlive the death of all nodes.
+    pub caches: bool,
 }
 
 /// A client of its own: its connection, and what it is told.
@@ -89,7 +91,7 @@ impl Workload {
             teams: Vec::new(),
             recorder: recorder.clone(),
         };
-        for (index, team) in stores::teams(&sessions[0].client, nodes)
+        for (index, team) in stores::teams(&sessions[0].client, nodes, load.caches)
             .await?
             .into_iter()
             .enumerate()

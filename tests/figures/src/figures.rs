@@ -39,5 +39,6 @@ fn load(processes: u32, pause_ms: u64, timeout: Duration, seed: u64) -> Load {
         timeout,
         pause: Duration::from_millis(pause_ms),
         seed,
+        caches: true,
     }
 }

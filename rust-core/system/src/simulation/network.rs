@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::connection::Segment;
+use super::disk::Pace;
 use super::link::Link;
 use super::world::{self, Power, World};
 
@@ -15,7 +16,7 @@ pub enum Death {
     Power,
 }
 
-/// The network of this thread's simulation; it is gone when this is dropped.
+/// The network of this thread's simulation, and the machines' disks; it is gone when this is dropped.
 #[derive(Debug)]
 pub struct Network(());
 
@@ -56,6 +57,11 @@ impl Network {
     /// Changes it.
     pub fn set_link(&self, from: usize, to: usize, link: Link) {
         world::with(|world, _| world.set_link(from, to, link));
+    }
+
+    /// Changes how long a machine's disk takes for a sync.
+    pub fn set_disk(&self, host: usize, pace: Pace) {
+        world::with(|world, _| world.hosts[host].disk = pace);
     }
 
     /// Resets every connection between two machines, as a router between them may.

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::Waker;
 
 use super::connection::{CUT, Connection, End, ROOM, Segment};
+use super::disk::Pace;
 use super::link::Link;
 
 /// A system repeats the first packet of a connection that nobody answers so often.
@@ -24,6 +25,8 @@ pub(super) enum Power {
 
 pub(super) struct Host {
     pub(super) power: Power,
+    /// How long its disk takes.
+    pub(super) disk: Pace,
     next_port: u16,
 }
 
@@ -42,6 +45,8 @@ pub(super) struct World {
     next_connection: u64,
     pub(super) listeners: BTreeMap<SocketAddr, Listener>,
     pub(super) delivered: u64,
+    /// What the disks do.
+    pub(super) disks: fastrand::Rng,
 }
 
 thread_local! {
@@ -88,6 +93,7 @@ impl World {
     pub(super) fn new(hosts: usize, seed: u64) -> World {
         let host = |_| Host {
             power: Power::On,
+            disk: Pace::default(),
             next_port: FIRST_PORT,
         };
         World {
@@ -99,6 +105,7 @@ impl World {
             next_connection: 0,
             listeners: BTreeMap::new(),
             delivered: 0,
+            disks: fastrand::Rng::with_seed(seed ^ 0xD1),
         }
     }
 

@@ -68,7 +68,7 @@ fn open(client: &AsyncClient, name: &str, is_cache: bool) -> Result<AsyncClient,
 }
 
 /// Makes the stores, and a team for each group.
-pub(super) async fn teams(client: &AsyncClient, nodes: usize) -> Result<Vec<Team>, String> {
+pub(super) async fn teams(client: &AsyncClient, nodes: usize, caches: bool) -> Result<Vec<Team>, String> {
     let ids_stay = nodes > 1;
     let mut teams = Vec::new();
     let mut covered = vec![false; usize::from(COORDINATION_GROUPS)];
@@ -88,6 +88,9 @@ pub(super) async fn teams(client: &AsyncClient, nodes: usize) -> Result<Vec<Team
         if covered.iter().all(|&covered| covered) {
             break;
         }
+    }
+    if !caches {
+        return Ok(teams);
     }
     let store = "chaos-cache".to_owned();
     let id = id_of(client, &store, true).await?;
