@@ -144,6 +144,17 @@ pub enum Standing {
     Due(EntryRef),
 }
 
+impl Standing {
+    /// The entry, when no reader sees it.
+    #[must_use]
+    pub fn unseen(self) -> Option<EntryRef> {
+        match self {
+            Standing::Hidden(entry) | Standing::Due(entry) => Some(entry),
+            Standing::Settled | Standing::KeptAlive => None,
+        }
+    }
+}
+
 /// An entry as a visitor sees it, under the read guard.
 pub struct EntryView<'a> {
     pub(crate) entry: &'a EntryRef,

@@ -312,10 +312,8 @@ fn what_a_leader_removes_at_its_deadline_has_expired_and_is_no_eviction() {
     let group = Group::new(StoreSettings::new(StoreClass::Cache, 1 << 20), 500);
     let unseen = |key: &str| {
         let place = group.store.place(key.as_bytes());
-        match group.store.standing(group.now(), place, key.as_bytes()) {
-            Standing::Hidden(entry) | Standing::Due(entry) => Some(entry),
-            Standing::Settled | Standing::KeptAlive => None,
-        }
+        let standing = group.store.standing(group.now(), place, key.as_bytes());
+        standing.unseen()
     };
     group.put_for("sliding", "one", Expiry::sliding(1_000));
     group.put_for("fixed", "one", Expiry::after_ms(1_000));

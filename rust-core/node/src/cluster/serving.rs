@@ -260,7 +260,7 @@ impl Here<'_> {
         let settled = status.wait_for(|now| !unsettled(now));
         match tokio::time::timeout(MOVE_WAIT, settled).await {
             Ok(Ok(now)) if now.role == Role::Leader => None,
-            Ok(Ok(now)) => now.leader.as_ref().map(|(_, member)| member.clone()),
+            Ok(Ok(now)) => now.leader_address(),
             _ => leader,
         }
     }

@@ -406,7 +406,7 @@ impl<M: GroupMachine> Core<M> {
             Role::Leader => Ok(()),
             Role::Stopped => Err(ProposeError::Stopped),
             _ => Err(ProposeError::NotLeader {
-                leader: status.leader.as_ref().map(|(_, member)| member.clone()),
+                leader: status.leader_address(),
             }),
         }
     }

@@ -154,8 +154,9 @@ impl<M: GroupMachine> RaftGroup<M> {
         {
             let now = self.0.status.borrow();
             if !now.ready {
-                let leader = now.leader.as_ref().map(|(_, member)| member.clone());
-                return Err(MembershipError::NotLeader { leader });
+                return Err(MembershipError::NotLeader {
+                    leader: now.leader_address(),
+                });
             }
             if !now.members.voters.contains(&to) {
                 return Err(MembershipError::Refused(format!(
@@ -234,7 +235,7 @@ impl<M: GroupMachine> RaftGroup<M> {
         if led {
             return Ok(());
         }
-        let leader = self.status().leader.map(|(_, member)| member);
+        let leader = self.status().leader_address();
         Err(MembershipError::NotLeader { leader })
     }
 }

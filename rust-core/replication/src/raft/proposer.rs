@@ -202,7 +202,7 @@ impl<M: GroupMachine> Proposer<M> {
                 Role::Stopped => return Err(ProposeError::Stopped),
                 _ => {
                     return Err(ProposeError::NotLeader {
-                        leader: status.leader.map(|(_, member)| member),
+                        leader: status.leader_address(),
                     });
                 }
             }

@@ -74,7 +74,7 @@ impl<M: GroupMachine> Core<M> {
         match tokio::time::timeout(self.timing.quorum_wait(), settled).await {
             Ok(Ok(now)) if now.ready => Ok(()),
             Ok(Ok(now)) if now.role != Role::Stopped => Err(ReadError::NotLeader {
-                leader: now.leader.as_ref().map(|(_, member)| member.clone()),
+                leader: now.leader_address(),
             }),
             Ok(_) => Err(ReadError::Stopped),
             Err(_) => Err(ReadError::NoQuorum),

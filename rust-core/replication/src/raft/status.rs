@@ -23,6 +23,14 @@ pub struct GroupStatus {
     pub failed: Option<String>,
 }
 
+impl GroupStatus {
+    /// Where the leader lives, as far as this replica knows.
+    #[must_use]
+    pub fn leader_address(&self) -> Option<ReplicaAddress> {
+        self.leader.as_ref().map(|(_, address)| address.clone())
+    }
+}
+
 /// A replica's part in its group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {

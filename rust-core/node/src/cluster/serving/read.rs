@@ -169,10 +169,7 @@ impl Here<'_> {
     ) -> Result<(), Away> {
         let raft = self.group.raft();
         let unseen: Vec<EntryRef> = missing
-            .filter_map(|key| match store.standing(now, store.place(key), key) {
-                Standing::Hidden(entry) | Standing::Due(entry) => Some(entry),
-                Standing::Settled | Standing::KeptAlive => None,
-            })
+            .filter_map(|key| store.standing(now, store.place(key), key).unseen())
             .collect();
         if unseen.is_empty() {
             return Ok(());
