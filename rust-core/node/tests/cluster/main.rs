@@ -176,6 +176,32 @@ fn entries_with_a_time_to_live_go_by_the_log() {
 }
 
 #[test]
+fn what_a_count_or_a_page_left_out_is_not_there_under_the_next_leader() {
+    for operation in [Operation::Count, Operation::Scan] {
+        let mut nodes = Nodes::formed(3);
+        let store = nodes.open("s", StoreClass::Cache);
+        let mut put = request(Operation::Put, store.id);
+        put.ttl_ms = 300;
+        nodes
+            .follow(store, b"key", |peer| peer.call(put.clone(), b"key", b"value"), 3)
+            .ok();
+        let mut ask = request(operation, store.id);
+        ask.group = nodes.group(store, b"key");
+        let found = |nodes: &Nodes| {
+            let reply = nodes.follow(store, b"key", |peer| peer.call(ask.clone(), &[], &[]), 1_000);
+            let header = reply.ok().header;
+            i64::from(header.items) + header.number
+        };
+        assert_eq!(found(&nodes), 1);
+        let leader = nodes.leader_of_key(store, b"key");
+        until("it is left out", || found(&nodes) == 0);
+        nodes.kill(leader);
+        assert_eq!(found(&nodes), 0, "{operation:?}");
+        assert_eq!(nodes.get(store, b"key"), None);
+    }
+}
+
+#[test]
 fn clocks_that_are_moved_by_hand_move_together_and_what_they_show_outlives_its_leader() {
     const HOUR: i64 = 3_600_000;
     let mut nodes = Nodes::formed_with_manual_clocks(3);

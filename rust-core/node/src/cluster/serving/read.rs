@@ -96,15 +96,12 @@ impl Here<'_> {
         }
     }
 
-    /// Makes deadlines that have passed in a coordination store true, by the log. The moment to read at: of what is due by
-    /// then nothing is there any more.
+    /// Makes deadlines that have passed true, by the log: the clock of the next leader goes on from the last entry, and would
+    /// show what was left out here. The moment to read at: of what is due by then nothing is there any more.
     pub(super) async fn expire_due(&self, machine: &Machine, store: &Store) -> Result<Timestamp, Away> {
         let raft = self.group.raft();
         let now = raft.now();
         let is_due = || store.next_deadline().is_some_and(|due| due <= now);
-        if self.asked.store.kind() != GroupKind::Coordination {
-            return Ok(now);
-        }
         while is_due() {
             if !raft.leads() {
                 self.gone_unled()?;
@@ -198,7 +195,11 @@ impl Here<'_> {
         let asked = self.asked;
         let (items, bytes) = survey(&asked.header, &asked.payload)?;
         check_batch(bytes)?;
-        let now = self.expire_due(machine, store).await?;
+        let now = match self.asked.store.kind() {
+            GroupKind::Coordination => self.expire_due(machine, store).await?,
+            // Of what it misses, and nothing else, it sees to it that it is gone.
+            _ => self.group.raft().now(),
+        };
         let mut room = room_for(items)?;
         let mut keys = Vec::with_capacity(items);
         let mut reader = ItemReader::new(&asked.payload);
