@@ -8,6 +8,7 @@ use holdfast_client::remote::AsyncClient;
 use holdfast_faults::{NodeProcess, eventually, free_port};
 use holdfast_proto::session::{ClusterMap, Operation, RequestHeader};
 use prost::Message;
+use tempfile::TempDir;
 
 /// How long nodes may take until all of their replicas have a vote.
 const LONGEST_START: Duration = Duration::from_secs(120);
@@ -19,6 +20,8 @@ pub struct Cluster {
     nodes: Vec<NodeProcess>,
     addresses: Vec<SocketAddr>,
     asking: AsyncClient,
+    /// Of nodes that have a data directory; removed behind their processes.
+    _disks: Vec<TempDir>,
 }
 
 impl Cluster {
@@ -27,24 +30,46 @@ impl Cluster {
     /// # Panics
     /// When they do not form a cluster.
     pub async fn start(count: usize, further: &[&str]) -> Cluster {
+        let further: Vec<String> = further.iter().map(ToString::to_string).collect();
+        Self::start_each(vec![further; count], Vec::new()).await
+    }
+
+    /// Starts nodes that keep their logs in data directories of their own.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    pub async fn start_on_disks(count: usize) -> Cluster {
+        let disks: Vec<TempDir> = (0..count).map(|_| TempDir::new().expect("a directory")).collect();
+        let further = disks
+            .iter()
+            .map(|disk| vec![format!("--data-dir={}", disk.path().display())]);
+        Self::start_each(further.collect(), disks).await
+    }
+
+    /// Starts a node with each of these arguments, and waits until all are ready.
+    async fn start_each(further: Vec<Vec<String>>, disks: Vec<TempDir>) -> Cluster {
+        let count = further.len();
         let addresses: Vec<SocketAddr> = (0..count)
             .map(|_| SocketAddr::from(([127, 0, 0, 1], free_port())))
             .collect();
         let join: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let starting = join.iter().enumerate().map(|(index, address)| {
-            let join = join.join(",");
-            async move {
-                let own = [
-                    format!("--listen={address}"),
-                    format!("--node=node-{index}"),
-                    format!("--join={join}"),
-                    "--cluster-secret=figures".to_owned(),
-                ];
-                let own = own.iter().map(String::as_str);
-                let arguments: Vec<&str> = own.chain(further.iter().copied()).collect();
-                NodeProcess::start(&arguments).await
-            }
-        });
+        let starting = join
+            .iter()
+            .zip(&further)
+            .enumerate()
+            .map(|(index, (address, further))| {
+                let join = join.join(",");
+                async move {
+                    let own = [
+                        format!("--listen={address}"),
+                        format!("--node=node-{index}"),
+                        format!("--join={join}"),
+                        "--cluster-secret=figures".to_owned(),
+                    ];
+                    let arguments: Vec<&str> = own.iter().chain(further).map(String::as_str).collect();
+                    NodeProcess::start(&arguments).await
+                }
+            });
         let nodes = join_all(starting).await;
         let asking = format!("holdfast://{}/figures", join.join(","));
         let asking = AsyncClient::connect_lazily(&asking, &[("client-name", "figures-map")]);
@@ -52,6 +77,7 @@ impl Cluster {
             nodes,
             addresses,
             asking: asking.expect("a connection string"),
+            _disks: disks,
         };
         cluster.all_ready().await;
         cluster

@@ -1,23 +1,23 @@
 //! The figures, each with the bar that it is printed beside.
 
 mod all_killed;
+mod all_killed_on_disk;
 mod catch_up;
 mod idle;
 mod leader_kills;
 mod minority;
 mod pauses;
 mod planned_moves;
-
 mod rolling_restart;
 
 pub use all_killed::all_killed;
+pub use all_killed_on_disk::all_killed_on_disk;
 pub use catch_up::{CatchUp, catch_up};
 pub use idle::idle;
 pub use leader_kills::leader_kills;
 pub use minority::minority;
 pub use pauses::pauses;
 pub use planned_moves::planned_moves;
-
 pub use rolling_restart::rolling_restart;
 
 use std::time::Duration;

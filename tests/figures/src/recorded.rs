@@ -6,6 +6,7 @@ use std::time::Duration;
 use holdfast_chaos::history::{Fault, FaultKind, History, Line, Outcome, Recorder, Recording, Setting};
 use holdfast_chaos::search::Limits;
 use holdfast_chaos::verdict::Verdict;
+use holdfast_chaos::violation::Kind;
 use holdfast_chaos::workload::{Load, Workload};
 
 use crate::cluster::Cluster;
@@ -119,6 +120,15 @@ pub fn judge(report: &mut Report, history: &History) -> Verdict {
         report.say(&verdict);
     }
     verdict
+}
+
+/// Prints how many acknowledged changes are missing.
+pub fn judge_losses(report: &mut Report, verdict: &Verdict) {
+    let lost = verdict
+        .violations()
+        .filter(|it| it.kind == Kind::LostWrite)
+        .count();
+    report.judge(lost == 0, format!("acknowledged changes lost: {lost} (bar 0)"));
 }
 
 /// The calls that ended with an error, whatever it was.

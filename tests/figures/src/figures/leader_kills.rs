@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use holdfast_chaos::history::FaultKind;
-use holdfast_chaos::violation::Kind;
 use tokio::time::sleep;
 
 use super::{group_of_turn, load};
 use crate::cluster::Cluster;
 use crate::pauses::of_writes;
-use crate::recorded::{Mark, Recorded, judge};
+use crate::recorded::{Mark, Recorded, judge, judge_losses};
 use crate::report::{Report, Spread};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,11 +47,7 @@ pub async fn leader_kills(count: usize, seed: u64) -> Result<Report, String> {
     let (history, path) = recorded.finish().await?;
     report.say(format!("{} leaders killed", marks.len()));
     let verdict = judge(&mut report, &history);
-    let lost = verdict
-        .violations()
-        .filter(|it| it.kind == Kind::LostWrite)
-        .count();
-    report.judge(lost == 0, format!("acknowledged changes lost: {lost} (bar 0)"));
+    judge_losses(&mut report, &verdict);
     let pauses = of_writes(&history, &marks);
     // The cache store has groups that each of the nodes leads.
     let cache = Spread::of(
