@@ -58,6 +58,8 @@ pub(super) struct State {
     pub(super) replicas_serve: HashSet<usize>,
     /// Executes so many changes, each time cutting the connection instead of answering.
     pub(super) swallow: usize,
+    /// With such a connection its group loses its leader as well.
+    pub(super) swallow_leader: bool,
     /// Answers so many requests on the store with `StoreNotReady`.
     pub(super) not_ready: usize,
     pub(super) seen: Vec<Seen>,
@@ -156,6 +158,7 @@ impl FakeCluster {
             silent: HashSet::new(),
             replicas_serve: HashSet::new(),
             swallow: 0,
+            swallow_leader: false,
             not_ready: 0,
             seen: Vec::new(),
             machines: (0..all).map(|_| Machine::default()).collect(),
@@ -298,6 +301,10 @@ fn answer(shared: &Shared, node: usize, session: &Bytes, peer: &mut Peer, asked:
     };
     let swallowed = seen.served && operation.is_change() && state.swallow > 0;
     state.swallow -= usize::from(swallowed);
+    if swallowed && state.swallow_leader {
+        let group = group_of(header.store, &seen.key);
+        state.lead(group, None);
+    }
     state.seen.push(seen);
     drop(state);
     shared.changed.notify_all();
