@@ -171,7 +171,7 @@ impl Here<'_> {
         let range = asked.header.range(key, end);
         self.group.raft().hear_majority().await?;
         let (machine, store) = self.state().await?;
-        self.expire_due(&machine, &store).await?;
+        self.present(&machine, &store).await?;
         let through = machine.revision();
         let (mut removed, mut version, mut slot) = (0, 0, Slot(0));
         loop {

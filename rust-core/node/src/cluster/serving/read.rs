@@ -98,7 +98,7 @@ impl Here<'_> {
 
     /// Makes deadlines that have passed true, by the log: the clock of the next leader goes on from the last entry, and would
     /// show what was left out here. The moment to read at: of what is due by then nothing is there any more.
-    pub(super) async fn expire_due(&self, machine: &Machine, store: &Store) -> Result<Timestamp, Away> {
+    async fn expire_due(&self, machine: &Machine, store: &Store) -> Result<Timestamp, Away> {
         let raft = self.group.raft();
         let now = raft.now();
         let is_due = || store.next_deadline().is_some_and(|due| due <= now);
@@ -112,6 +112,15 @@ impl Here<'_> {
             }
         }
         Ok(now)
+    }
+
+    /// The moment to go by. In a coordination store an entry goes when the log says so: what is due by then is made to go. A
+    /// cache store's is hidden by the clock, and nobody waits for all that is due there.
+    pub(super) async fn present(&self, machine: &Machine, store: &Store) -> Result<Timestamp, Away> {
+        match self.asked.store.kind() {
+            GroupKind::Coordination => self.expire_due(machine, store).await,
+            _ => Ok(self.group.raft().now()),
+        }
     }
 
     /// Whether only the leader may answer.
@@ -150,7 +159,7 @@ impl Here<'_> {
         match store.standing(now, store.place(key), key) {
             Standing::Settled => {}
             Standing::KeptAlive => drop(self.expire_step(machine, now).await?),
-            Standing::Due(_) => drop(self.expire_due(machine, store).await?),
+            Standing::Due(_) => drop(self.present(machine, store).await?),
             Standing::Hidden(entry) => return Ok(Some(evict(store, &[entry]))),
         }
         Ok(None)
@@ -195,11 +204,7 @@ impl Here<'_> {
         let asked = self.asked;
         let (items, bytes) = survey(&asked.header, &asked.payload)?;
         check_batch(bytes)?;
-        let now = match self.asked.store.kind() {
-            GroupKind::Coordination => self.expire_due(machine, store).await?,
-            // Of what it misses, and nothing else, it sees to it that it is gone.
-            _ => self.group.raft().now(),
-        };
+        let now = self.present(machine, store).await?;
         let mut room = room_for(items)?;
         let mut keys = Vec::with_capacity(items);
         let mut reader = ItemReader::new(&asked.payload);
