@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &ServeArguments, printer: &mut Printer) -> Result<E
     }
     logging::start(effective.text("log-level"), effective.text("log-format"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(usize::try_from(effective.number("threads")).unwrap_or(usize::MAX))
         .thread_name("holdfast-server")
         .enable_all()
         .build()?;

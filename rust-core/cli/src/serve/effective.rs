@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use holdfast_client::NodeSettings;
@@ -128,6 +130,10 @@ impl Effective {
         }
         if self.get("node").is_none() {
             self.set("node", host_name());
+        }
+        if self.get("threads").is_none() {
+            let processors = available_parallelism().map_or(1, NonZero::get);
+            self.set("threads", processors.to_string());
         }
     }
 

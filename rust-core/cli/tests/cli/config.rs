@@ -99,6 +99,7 @@ fn what_is_not_accepted_is_named_with_its_place_in_one_sentence() {
             serve(&["--max-connections", "0"]),
             "setting 'max-connections' is '0'",
         ),
+        (serve(&["--threads", "0"]), "setting 'threads' is '0'"),
         (
             serve(&["--config", "/nowhere/holdfast.toml"]),
             "'/nowhere/holdfast.toml': it cannot be read",

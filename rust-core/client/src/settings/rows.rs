@@ -273,6 +273,13 @@ pub const TABLE: &[Setting] = &[
         "PEM file of the authorities that a client's certificate, which is then required, must come from.",
     ),
     row(
+        "threads",
+        Scope::Server,
+        Kind::Number { least: 1, most: 1024 },
+        DefaultValue::Computed("one a processor"),
+        "Threads that serve; fewer where several nodes share the processors.",
+    ),
+    row(
         "max-connections",
         Scope::Server,
         Kind::Number {

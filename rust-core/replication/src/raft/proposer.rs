@@ -30,6 +30,9 @@ const PLACES: usize = 8;
 const PLACES_OF_SMALL: u32 = 4;
 /// From this size on an entry takes one place: many of them are to be under way on a line that is wide and long.
 const BIG: u64 = 64 * 1024;
+/// How often others go first before an entry is gathered: whoever was woken by the same packet proposes meanwhile, and
+/// shares the entry. More brings no more together.
+const TURNS: usize = 3;
 /// What a proposal counts for beside its bytes.
 const OVERHEAD: u64 = 128;
 
@@ -162,8 +165,9 @@ impl<M: GroupMachine> Proposer<M> {
             let Ok(mut places) = places else {
                 return;
             };
-            // Whoever else was woken by the same packet proposes first: they share the entry.
-            tokio::task::yield_now().await;
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
             let proposals = self.gather(first);
             if proposals.iter().map(|proposal| proposal.bytes).sum::<u64>() >= BIG {
                 drop(places.split(places.num_permits() - 1));
