@@ -117,6 +117,8 @@ pub(crate) struct Connection {
     /// Since when nothing could be written.
     stalled: Option<Instant>,
     timer: Pin<Box<Sleep>>,
+    /// It has let others finish first, and takes now what they have done.
+    gathered: bool,
     /// The peer says nothing more.
     pub(super) heard_all: bool,
     said_goodbye: bool,
@@ -152,6 +154,7 @@ impl Connection {
             heard: now,
             stalled: None,
             timer: Box::pin(sleep_until(now + 2 * shared.options().limits.idle_timeout)),
+            gathered: false,
             heard_all: false,
             said_goodbye: false,
             link,
@@ -227,6 +230,13 @@ impl Connection {
 
     /// Does all that can be done now.
     fn poll_pass(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        if self.link.has_done() && !std::mem::replace(&mut self.gathered, true) {
+            // Requests whose changes were in one log entry finish one after the other, and the first has woken this task.
+            // Behind the others in the queue: their replies go out in one write.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.gathered = false;
         self.now = Instant::now();
         for _ in 0..ROUNDS {
             if self.link.is_closing() {

@@ -99,8 +99,16 @@ impl Link {
     pub(crate) fn complete(&self, done: Done) {
         self.finished.fetch_add(done.bytes(), Ordering::Relaxed);
         self.done.lock().push(done);
-        self.has_done.store(true, Ordering::Release);
-        self.wake();
+        // Else it has been woken, and has not come to take it yet.
+        if !self.has_done.swap(true, Ordering::AcqRel) {
+            self.wake();
+        }
+    }
+
+    /// Something was handed over and not taken yet.
+    #[inline]
+    pub(crate) fn has_done(&self) -> bool {
+        self.has_done.load(Ordering::Acquire)
     }
 
     /// What has been handed over since the last time.

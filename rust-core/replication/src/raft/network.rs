@@ -7,6 +7,7 @@ mod ask;
 mod commit_news;
 mod convert;
 mod dial;
+mod gathered;
 mod link;
 mod local;
 mod peers;

@@ -32,7 +32,7 @@ const PLACES_OF_SMALL: u32 = 4;
 const BIG: u64 = 64 * 1024;
 /// How often others go first before an entry is gathered: whoever was woken by the same packet proposes meanwhile, and
 /// shares the entry. More brings no more together.
-const TURNS: usize = 3;
+const TURNS: usize = 2;
 /// What a proposal counts for beside its bytes.
 const OVERHEAD: u64 = 128;
 

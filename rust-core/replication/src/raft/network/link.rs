@@ -17,6 +17,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::ask::{Answer, Envelope, Refusal};
 use super::convert;
+use super::gathered::Gathered;
 use super::peers::{PeerError, PeerOptions, Registry};
 use super::server::{CLUSTER_HEADER, VERSION, VERSION_HEADER, message_limit};
 use super::wire;
@@ -176,7 +177,7 @@ impl Link {
         let stream = UnboundedReceiverStream::new(receiver).inspect(move |question: &wire::Question| {
             left.fetch_sub(question.encoded_len() as u64, Ordering::Relaxed);
         });
-        let mut request = Request::new(stream);
+        let mut request = Request::new(Gathered::new(stream));
         self.sign(&mut request).map_err(|error| unreachable(&error))?;
         let replies = client
             .exchange(request)

@@ -11,6 +11,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::convert;
+use super::gathered::Gathered;
 use super::peers::{Peers, Registry};
 use super::wire::peers_server::{Peers as Service, PeersServer};
 use super::wire::{Question, Reply};
@@ -121,7 +122,8 @@ impl Service for PeerServer {
             request.into_inner(),
             replies,
         ));
-        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(stream))))
+        let replies = Gathered::new(UnboundedReceiverStream::new(stream));
+        Ok(Response::new(Box::pin(replies)))
     }
 }
 
