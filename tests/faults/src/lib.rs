@@ -12,14 +12,16 @@ mod node_process;
 mod process_facts;
 mod proxy;
 mod raw_session;
+mod small_disk;
 mod wait;
 
 pub use echo::echo;
 pub use journal::Journal;
 pub use ledger::{Ended, Ledger};
 pub use load::{Load, LoadOptions};
-pub use node_process::{NodeProcess, free_port};
+pub use node_process::{NodeProcess, free_port, with_file_limit};
 pub use process_facts::{ProcessFacts, raise_descriptor_limit};
 pub use proxy::{Behaviour, Cut, Direction, Proxy};
 pub use raw_session::{Heard, RawSession, frame_of, hello};
+pub use small_disk::{SMALL_DISK, SmallDisk};
 pub use wait::{eventually, within};

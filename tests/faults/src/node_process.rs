@@ -26,8 +26,8 @@ type Lines = Arc<Mutex<VecDeque<String>>>;
 pub struct NodeProcess {
     child: Child,
     arguments: Vec<String>,
-    /// Bytes that a file of it may have.
-    file_limit: Option<u64>,
+    /// Words that start the program.
+    launcher: Vec<String>,
     address: SocketAddr,
     http: SocketAddr,
     log: Lines,
@@ -36,11 +36,11 @@ pub struct NodeProcess {
 impl NodeProcess {
     /// Starts a node on a free port unless one is given, memory only, with further arguments of `serve`.
     pub async fn start(arguments: &[&str]) -> NodeProcess {
-        NodeProcess::start_limited(None, arguments).await
+        NodeProcess::start_by(Vec::new(), arguments).await
     }
 
-    /// The same. With a limit, writing a file beyond so many bytes fails, as on a full disk.
-    pub async fn start_limited(file_limit: Option<u64>, arguments: &[&str]) -> NodeProcess {
+    /// The same, started by a program of which these are the first words.
+    pub async fn start_by(launcher: Vec<String>, arguments: &[&str]) -> NodeProcess {
         let mut all = Vec::new();
         if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
             all.push(format!("--listen=127.0.0.1:{}", free_port()));
@@ -50,11 +50,11 @@ impl NodeProcess {
         }
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
         let log = Lines::default();
-        let (child, address, http) = spawn(&all, file_limit, &log).await;
+        let (child, address, http) = spawn(&launcher, &all, &log).await;
         NodeProcess {
             child,
             arguments: all,
-            file_limit,
+            launcher,
             address,
             http,
             log,
@@ -64,14 +64,14 @@ impl NodeProcess {
     /// Starts it again after it ended, on the same port.
     pub async fn restart(&mut self) {
         assert!(self.child.id().is_none(), "the node still runs");
-        let (child, address, http) = spawn(&self.arguments, self.file_limit, &self.log).await;
+        let (child, address, http) = spawn(&self.launcher, &self.arguments, &self.log).await;
         assert_eq!(address, self.address);
         (self.child, self.http) = (child, http);
     }
 
-    /// From its next start on its files may have any size.
-    pub fn lift_file_limit(&mut self) {
-        self.file_limit = None;
+    /// From its next start on it is started as any other.
+    pub fn lift_limits(&mut self) {
+        self.launcher.clear();
     }
 
     /// Where clients connect.
@@ -216,20 +216,12 @@ impl Drop for NodeProcess {
     }
 }
 
-async fn spawn(
-    arguments: &[String],
-    file_limit: Option<u64>,
-    log: &Lines,
-) -> (Child, SocketAddr, SocketAddr) {
-    let mut command = match file_limit {
-        None => Command::new(binary()),
-        Some(bytes) => {
-            // The limit is in blocks of 512 bytes; the signal that comes with it would end the process.
-            let script = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
-            let mut command = Command::new("sh");
-            command
-                .args(["-c", script, &(bytes / 512).to_string()])
-                .arg(binary());
+async fn spawn(launcher: &[String], arguments: &[String], log: &Lines) -> (Child, SocketAddr, SocketAddr) {
+    let mut command = match launcher {
+        [] => Command::new(binary()),
+        [program, words @ ..] => {
+            let mut command = Command::new(program);
+            command.args(words).arg(binary());
             command
         }
     };
@@ -264,6 +256,16 @@ async fn spawn(
     tokio::spawn(async move { while let Ok(Some(_)) = stdout.next_line().await {} });
     let (address, http) = addresses(&line).unwrap_or_else(|| panic!("the node says {line:?}"));
     (child, address, http)
+}
+
+/// The words that start a program whose writing of a file beyond so many bytes fails, as on a full disk.
+#[must_use]
+pub fn with_file_limit(bytes: u64) -> Vec<String> {
+    // The limit is in blocks of 512 bytes; the signal that comes with it would end the process.
+    let script = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
+    ["sh", "-c", script, &(bytes / 512).to_string()]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 /// Reads `listening on 127.0.0.1:43211, http on 127.0.0.1:43212`.

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use holdfast_client::remote::AsyncClient;
-use holdfast_faults::{Load, LoadOptions, NodeProcess, eventually, free_port};
+use holdfast_faults::{
+    Load, LoadOptions, NodeProcess, SMALL_DISK, SmallDisk, eventually, free_port, with_file_limit,
+};
+use holdfast_proto::session::Operation;
+use holdfast_proto::{Code, Outcome};
 use tempfile::TempDir;
 
-use crate::common::{LONG, connect, get, put};
+use crate::common::{LONG, call, connect, get, put};
 
 struct Three {
     nodes: Vec<NodeProcess>,
@@ -21,7 +25,7 @@ impl Three {
         let disks: Vec<TempDir> = (0..3).map(|_| TempDir::new().expect("a directory")).collect();
         let mut nodes = Vec::new();
         for (number, port) in ports.into_iter().enumerate() {
-            let limit = limit_of_first.filter(|_| number == 0);
+            let limit = limit_of_first.filter(|_| number == 0).map(with_file_limit);
             let arguments = [
                 format!("--listen=127.0.0.1:{port}"),
                 format!("--node=n{number}"),
@@ -29,7 +33,7 @@ impl Three {
                 format!("--data-dir={}", disks[number].path().display()),
             ];
             let arguments = arguments.each_ref().map(String::as_str);
-            nodes.push(NodeProcess::start_limited(limit, &arguments).await);
+            nodes.push(NodeProcess::start_by(limit.unwrap_or_default(), &arguments).await);
         }
         let three = Three { nodes, disks };
         three.ready().await;
@@ -128,7 +132,7 @@ async fn a_node_whose_disk_is_full_says_so_and_ends_and_the_others_go_on() {
         get(&client, "key0").await.map(|value| value.len()),
         Some(value.len())
     );
-    three.nodes[0].lift_file_limit();
+    three.nodes[0].lift_limits();
     three.nodes[0].restart().await;
     three.ready().await;
     // What it has counts again: another node may go.
@@ -160,4 +164,59 @@ async fn a_node_alone_with_a_data_directory_has_every_acknowledged_change_after_
             "key{number}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it needs a system that lets it make a file system of its own"]
+async fn long_a_node_alone_whose_file_system_is_full_refuses_changes_and_loses_nothing() {
+    const ROOM: u64 = 24 << 20;
+    let disk = SmallDisk::new(ROOM).await;
+    let data = format!("--data-dir={SMALL_DISK}/data");
+    let mut node = NodeProcess::start_by(disk.launcher(), &[&data]).await;
+    let store = format!("{}?class=coordination", node.store("alone"));
+    let client = connect(&store).await;
+    let value = "v".repeat(64 * 1024);
+    let key = |number: usize| format!("key{number}");
+    let mut acknowledged = 0;
+    let failed = loop {
+        match call(&client, Operation::Put, &key(acknowledged), &value).await {
+            Ok(_) => acknowledged += 1,
+            Err(failed) => break failed,
+        }
+        assert!(acknowledged as u64 * 64 * 1024 < ROOM, "it has room for ever");
+    };
+    assert_eq!(
+        (failed.code, failed.outcome),
+        (Code::StorageFailed, Outcome::Unknown),
+        "{failed}"
+    );
+    let refused = call(&client, Operation::Put, "refused", "").await.unwrap_err();
+    assert_eq!(
+        (refused.code, refused.outcome),
+        (Code::StorageFailed, Outcome::NotApplied),
+        "{refused}"
+    );
+    for number in 0..acknowledged {
+        assert_eq!(
+            get(&client, &key(number)).await.map(|value| value.len()),
+            Some(value.len()),
+            "{number}"
+        );
+    }
+    node.kill().await;
+    disk.grow_to(4 * ROOM).await;
+    node.restart().await;
+    let client = connect(&store).await;
+    for number in 0..acknowledged {
+        assert_eq!(
+            get(&client, &key(number)).await.map(|value| value.len()),
+            Some(value.len()),
+            "{number}"
+        );
+    }
+    assert!(get(&client, "refused").await.is_none());
+    put(&client, "room again", &value).await;
+    println!(
+        "{acknowledged} changes acknowledged before the file system of {ROOM} bytes was full, none lost"
+    );
 }
