@@ -19,10 +19,16 @@ mod value;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use tikv_jemallocator::Jemalloc;
 
 use crate::args::{Cli, Command};
 use crate::exit::{Exit, Failure};
 use crate::output::Printer;
+
+/// A node allocates on one thread what it frees on another, thousands of times a second. The process is its own: in an
+/// application's, the library uses what the application does.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::from_arg_matches_mut(&mut args::command().get_matches()) {
