@@ -22,6 +22,7 @@ mod leaving;
 mod levels;
 mod map;
 mod member;
+mod meta;
 mod moving;
 mod names;
 mod operating;

@@ -6,19 +6,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::Bytes;
 use holdfast_replication::raft::{
-    ClusterId, Dial, GroupLog, GroupMachine, GroupOptions, MembershipError, MetaGroup, PeerOptions,
-    PeerServer, Peers, ProposeError, RaftGroup, ReplicaAddress, Ticks,
+    ClusterId, Dial, GroupMachine, GroupOptions, MetaGroup, PeerOptions, PeerServer, Peers, RaftGroup, Ticks,
 };
-use holdfast_state::{
-    Cluster, GroupId, MetaCommand, MetaOutcome, NodeDescription, NodeId, ReplicaId, StoreId,
-};
+use holdfast_state::{Cluster, GroupId, NodeDescription, NodeId, ReplicaId, StoreId};
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::calls::{Answer, Call};
 use super::clock::time_source;
-use super::forming::{Forming, Founder, Preparation, Standing};
+use super::forming::{Forming, Founder, Standing};
 use super::group::GroupNode;
 use super::home::Home;
 use super::names::Incarnation;
@@ -30,8 +26,6 @@ use crate::log::{Level, LogSink};
 
 /// How long a node may take to answer a question outside of the groups.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the meta group may take to decide something.
-const DECISION: Duration = Duration::from_secs(5);
 
 /// What serves a node, as the node sees it.
 pub(crate) trait Host: Send + Sync + 'static {
@@ -84,8 +78,13 @@ pub struct ClusterNode {
     pub(crate) place: Mutex<Place>,
     /// Of the process, or what it has become since.
     incarnation: ArcSwap<Incarnation>,
-    meta: ArcSwapOption<RaftGroup<MetaGroup>>,
+    pub(super) meta: ArcSwapOption<RaftGroup<MetaGroup>>,
     groups: ArcSwap<BTreeMap<GroupId, Arc<GroupNode>>>,
+    /// Replicas with whose state their groups start again here, until they have.
+    pub(super) former: parking_lot::Mutex<BTreeMap<GroupId, Arc<GroupNode>>>,
+    /// The epoch under which others have formed the meta group again, until this node knows their plan: what its groups
+    /// have may be from before, and it answers nobody. 0: there is none.
+    pub(super) awaits_epoch: AtomicU64,
     /// Stores that were asked for, of the present cluster.
     pub(crate) known_stores: ArcSwap<BTreeMap<StoreId, Arc<ClusterStore>>>,
     /// Nodes that do not answer, and all reasons that were logged since they do not.
@@ -161,6 +160,8 @@ impl ClusterNode {
             incarnation: ArcSwap::from_pointee(incarnation),
             meta: ArcSwapOption::empty(),
             groups: ArcSwap::default(),
+            former: parking_lot::Mutex::default(),
+            awaits_epoch: AtomicU64::new(0),
             known_stores: ArcSwap::default(),
             silent: parking_lot::Mutex::default(),
             over_tls,
@@ -202,16 +203,6 @@ impl ClusterNode {
         }
     }
 
-    /// The meta group's replica here, once this node belongs to a cluster that is formed.
-    pub(crate) fn meta(&self) -> Option<RaftGroup<MetaGroup>> {
-        self.meta.load().as_deref().cloned()
-    }
-
-    pub(crate) fn set_meta(&self, meta: RaftGroup<MetaGroup>) {
-        self.meta.store(Some(Arc::new(meta)));
-        self.changed.notify_waiters();
-    }
-
     pub(crate) fn group(&self, group: GroupId) -> Option<Arc<GroupNode>> {
         self.groups.load().get(&group).cloned()
     }
@@ -236,13 +227,6 @@ impl ClusterNode {
         self.changed.notify_waiters();
     }
 
-    /// The cluster, once this node has applied its plan.
-    pub(crate) fn cluster_id(&self) -> Option<u128> {
-        let meta = self.meta()?;
-        let machine = meta.machine().read();
-        machine.cluster().map(|cluster| cluster.id)
-    }
-
     /// This node in the cluster, once it is known there as this process, or as one before it with the same disk.
     pub(crate) fn own_id(&self) -> Option<NodeId> {
         let meta = self.meta()?;
@@ -264,25 +248,6 @@ impl ClusterNode {
             disk if cluster.is_on_disk(group) => disk,
             _ => self.incarnation().0,
         }
-    }
-
-    /// The meta group's epoch, as far as is known here.
-    pub(crate) fn meta_epoch(&self) -> u64 {
-        let Some(meta) = self.meta() else {
-            return 0;
-        };
-        let machine = meta.machine().read();
-        let placement = machine.cluster().and_then(|cluster| cluster.group(GroupId::META));
-        placement.map_or(0, |placement| placement.epoch)
-    }
-
-    /// What the cluster may use; `None`: the node is not part of a formed one.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn feature_level(&self) -> Option<u32> {
-        let meta = self.meta()?;
-        let machine = meta.machine().read();
-        machine.cluster().map(|cluster| cluster.feature_level)
     }
 
     /// What the groups that have a replica here use.
@@ -329,7 +294,8 @@ impl ClusterNode {
         let _placing = self.placing.lock().await;
         let groups = self.groups();
         self.set_groups(BTreeMap::new());
-        for group in groups.values() {
+        let former = std::mem::take(&mut *self.former.lock());
+        for group in groups.values().chain(former.values()) {
             group.raft().stop().await;
         }
     }
@@ -437,62 +403,6 @@ impl ClusterNode {
         options
     }
 
-    /// Takes part in the meta group of a cluster, with this replica.
-    pub(crate) async fn open_meta(&self, cluster: ClusterId, replica: ReplicaId) -> Result<(), String> {
-        // A node that ends takes part in nothing any more.
-        let _placing = self.placing.lock().await;
-        if self.is_stopped() {
-            return Err("the node is stopping".to_owned());
-        }
-        self.peers.set_cluster(cluster);
-        let machine = Arc::new(MetaGroup::new(0));
-        let mut options = self.group_options(GroupId::META, replica, machine);
-        if let Some(home) = &self.home {
-            let room = home.data().make_room(GroupId::META, cluster, replica).await;
-            room.map_err(|error| error.to_string())?;
-            options.log = GroupLog::Disk(home.data().clone());
-        }
-        let meta = RaftGroup::start(options)
-            .await
-            .map_err(|error| error.to_string())?;
-        self.set_meta(meta);
-        Ok(())
-    }
-
-    /// Takes part no longer; whether the replica had anything in its log.
-    pub(crate) async fn close_meta(&self) -> bool {
-        // Nobody of a cluster belongs to this one.
-        self.peers.set_cluster(ClusterId(random()));
-        let Some(meta) = self.meta.swap(None) else {
-            return false;
-        };
-        meta.stop().await;
-        meta.log_bytes() > 0
-    }
-
-    /// Whether the meta group's replica has anything in its log.
-    pub(crate) fn meta_has_begun(&self) -> bool {
-        self.meta().is_some_and(|meta| meta.log_bytes() > 0)
-    }
-
-    /// Begins the meta group's log.
-    pub(crate) async fn initialize_meta(&self, preparation: &Preparation) -> Result<(), MembershipError> {
-        let Some(meta) = self.meta() else {
-            return Err(MembershipError::Stopped);
-        };
-        let voters = preparation.voters().iter().zip(1..);
-        let members = voters.map(|(founder, number)| {
-            let address = ReplicaAddress {
-                node: NodeId(number),
-                name: founder.name.clone(),
-                peer_address: founder.address.clone(),
-                client_address: founder.address.clone(),
-            };
-            (ReplicaId(number.into()), address)
-        });
-        meta.initialize(members.collect()).await
-    }
-
     /// Forgets everything: a new incarnation, which belongs to no cluster.
     pub(crate) async fn become_new(&self, place: &mut Place, why: &str) {
         self.log(Level::Warning, &format!("starting again as a new node: {why}"));
@@ -542,47 +452,5 @@ impl ClusterNode {
         let answer = self.asking.call(address, call.encode(), patience).await;
         let answer = answer.map_err(|error| error.to_string())?;
         Answer::decode(answer).map_err(|error| error.to_string())
-    }
-
-    /// Has the meta group decide something, wherever its leader is, and waits until that is known to be so.
-    ///
-    /// # Errors
-    /// Why it did not, or may not have.
-    pub(crate) async fn decide(&self, command: &MetaCommand) -> Result<(), String> {
-        let bytes = Bytes::from(command.encode());
-        match self.decide_here(bytes.clone()).await {
-            Answer::Decided(result) => result,
-            Answer::Elsewhere(Some(leader)) => match self.ask(&leader, &Call::Decide(bytes), DECISION).await?
-            {
-                Answer::Decided(result) => result,
-                _ => Err("the meta group's leader has changed".to_owned()),
-            },
-            _ => Err("it is not known who leads the meta group".to_owned()),
-        }
-    }
-
-    fn undecided(&self, error: ProposeError) -> Answer {
-        match error {
-            ProposeError::NotLeader { leader } => {
-                Answer::Elsewhere(leader.map(|leader| self.peers.place(&leader)))
-            }
-            error => Answer::Decided(Err(error.to_string())),
-        }
-    }
-
-    pub(crate) async fn decide_here(&self, command: Bytes) -> Answer {
-        let Some(meta) = self.meta() else {
-            return Answer::Elsewhere(None);
-        };
-        let proposed = match meta.propose(command) {
-            Ok(proposed) => proposed,
-            Err(error) => return self.undecided(error),
-        };
-        match tokio::time::timeout(DECISION, proposed).await {
-            Ok(Ok(MetaOutcome::Failed(error))) => Answer::Decided(Err(error.to_string())),
-            Ok(Ok(_)) => Answer::Decided(Ok(())),
-            Ok(Err(error)) => self.undecided(error),
-            Err(_) => Answer::Decided(Err("the meta group did not decide in time".to_owned())),
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use holdfast_replication::raft::{ClusterId, DataMachine, GroupLog, RaftGroup, ReplicaAddress};
@@ -62,13 +63,16 @@ async fn place(node: &Arc<ClusterNode>) {
     let Some((cluster, wanted)) = wanted(node) else {
         return;
     };
+    if node.meta_epoch() < node.awaits_epoch.load(Ordering::Acquire) {
+        return;
+    }
     let mut groups = (*node.groups()).clone();
-    let mut former = give_up(node, &mut groups, &wanted).await;
+    give_up(node, &mut groups, &wanted).await;
     let mut changed = false;
     for wanted in &wanted {
         let group = match groups.get(&wanted.group) {
             Some(group) => Arc::clone(group),
-            None => match start(node, cluster, wanted, former.remove(&wanted.group)).await {
+            None => match start(node, cluster, wanted).await {
                 Ok(group) => {
                     groups.insert(wanted.group, Arc::clone(&group));
                     changed = true;
@@ -102,26 +106,32 @@ async fn place(node: &Arc<ClusterNode>) {
     if changed {
         node.set_groups(groups);
     }
+    node.awaits_epoch.store(0, Ordering::Release);
 }
 
 /// Stops replicas that are wanted no more and forgets their logs. Those whose groups start again here are left, to be
 /// continued.
-async fn give_up(
-    node: &Arc<ClusterNode>,
-    groups: &mut BTreeMap<GroupId, Arc<GroupNode>>,
-    wanted: &[Wanted],
-) -> BTreeMap<GroupId, Arc<GroupNode>> {
-    let mut former = BTreeMap::new();
+async fn give_up(node: &Arc<ClusterNode>, groups: &mut BTreeMap<GroupId, Arc<GroupNode>>, wanted: &[Wanted]) {
     let of = |group: GroupId| wanted.iter().find(|wanted| wanted.group == group);
+    let begins_with = |group: &Arc<GroupNode>| {
+        of(group.id()).is_some_and(|next| next.begins.is_some() && next.epoch > group.epoch())
+    };
+    let dropped: Vec<_> = node
+        .former
+        .lock()
+        .extract_if(.., |_, former| !begins_with(former))
+        .collect();
+    for (_, former) in dropped {
+        former.raft().stop().await;
+    }
     let is_gone =
         |group: &&Arc<GroupNode>| of(group.id()).is_none_or(|wanted| wanted.replica != group.replica());
     let gone: Vec<Arc<GroupNode>> = groups.values().filter(is_gone).cloned().collect();
     for group in gone {
         groups.remove(&group.id());
         node.set_groups(groups.clone());
-        let next = of(group.id());
-        if next.is_some_and(|next| next.begins.is_some() && next.epoch > group.epoch()) {
-            former.insert(group.id(), group);
+        if begins_with(&group) {
+            node.former.lock().insert(group.id(), group);
             continue;
         }
         group.raft().stop().await;
@@ -133,18 +143,16 @@ async fn give_up(
             node.complain(&format!("group {}", group.id().0), &message);
         }
     }
-    former
 }
 
-/// Starts a replica. `former` is this node's replica of the same group, of the epoch before, with whose state the group
-/// starts again.
+/// Starts a replica; with the state of this node's replica of the epoch before, when the group starts again with it.
 async fn start(
     node: &Arc<ClusterNode>,
     cluster: ClusterId,
     wanted: &Wanted,
-    former: Option<Arc<GroupNode>>,
 ) -> Result<Arc<GroupNode>, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
+    let former = node.former.lock().get(&wanted.group).cloned();
     let mut former = former.map(|former| former.raft().clone());
     let home = node.home.as_ref().filter(|_| wanted.on_disk);
     if let Some(home) = home {
@@ -187,6 +195,8 @@ async fn start(
         options.log = GroupLog::Disk(home.data().clone());
     }
     let raft = RaftGroup::start(options).await.map_err(|error| text(&error))?;
+    // Until here there may be another try, and nobody else has its state.
+    node.former.lock().remove(&wanted.group);
     let duties = tokio::spawn(duties::lead(Arc::downgrade(node), raft.clone()));
     Ok(GroupNode::new(raft, wanted.epoch, wanted.on_disk, duties))
 }

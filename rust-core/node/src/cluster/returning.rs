@@ -1,5 +1,7 @@
 //! A node that comes back: with what its directory has, to where the others are now.
 
+use std::sync::atomic::Ordering;
+
 use holdfast_replication::raft::ClusterId;
 use holdfast_state::ReplicaId;
 
@@ -79,16 +81,18 @@ impl ClusterNode {
     }
 
     /// What this node has of its groups may be from before others started them again: it answers nobody until it knows.
+    /// Its replicas stay meanwhile: of a group that was not started again, they have what was acknowledged.
     async fn leave_epoch(&self, newest: u64) {
         let _place = self.place.lock().await;
+        let _placing = self.placing.lock().await;
         self.log(
             Level::Warning,
             &format!(
                 "the meta group was formed again without this node, under epoch {newest}: it takes what the others have"
             ),
         );
+        self.awaits_epoch.store(newest, Ordering::Release);
         self.close_meta().await;
-        self.stop_groups().await;
     }
 
     /// Takes part in the meta group of its cluster with a replica that was issued for it, if it does not yet.

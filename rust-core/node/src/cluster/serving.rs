@@ -119,6 +119,9 @@ impl ClusterNode {
     }
 
     async fn serve_to_end(&self, asked: &Asked) -> Result<Answer, Away> {
+        if self.awaits_epoch.load(Ordering::Acquire) != 0 {
+            return Err(Away::Elsewhere(None));
+        }
         let id = self.group_of(asked)?;
         let group = self
             .group(id)

@@ -243,12 +243,13 @@ impl Nodes {
                     .cluster()
                     .is_some_and(|cluster| cluster.not_ready().is_none())
             });
-            ready
-                && self
-                    .map()
-                    .groups
-                    .iter()
-                    .all(|group| group.leader != 0 && group.replicas.len() == 3)
+            let placed = || {
+                // Who has no replica of a group may not know who leads it.
+                let all_know = self.addresses.len() == 3;
+                let mut groups = self.map().groups.into_iter();
+                groups.all(|group| (group.leader != 0 || !all_know) && group.replicas.len() == 3)
+            };
+            ready && placed()
         });
     }
 
@@ -349,14 +350,22 @@ impl Nodes {
         }
     }
 
-    /// Who leads the group of a key, once that is known.
+    /// Who leads the group of a key, once that is known; or who may, in a cluster where a node does not know of all groups.
     pub(crate) fn leader_of_key(&self, store: Opened, key: &[u8]) -> usize {
         let group = self.group(store, key);
         let start = now();
+        static TURN: AtomicU16 = AtomicU16::new(0);
         loop {
+            let turn = usize::from(TURN.fetch_add(1, Ordering::Relaxed));
             let map = self.map();
             let group = map.groups.iter().find(|it| it.id == group).expect("it is there");
-            if let Some(node) = group.leader.checked_sub(1) {
+            // One of its replicas, where nobody knows more.
+            let any = group.replicas.get(turn % group.replicas.len().max(1)).copied();
+            if let Some(node) = group
+                .leader
+                .checked_sub(1)
+                .or(any.filter(|_| self.addresses.len() > 3))
+            {
                 let address = &map.nodes[node as usize].address;
                 let node = self
                     .addresses

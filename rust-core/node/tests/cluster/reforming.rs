@@ -137,3 +137,41 @@ fn a_node_that_comes_back_after_a_reform_without_it_takes_what_the_others_have()
     nodes.wait_until_ready();
     assert_eq!(nodes.get(table, b"key").as_deref(), Some(&b"after"[..]));
 }
+
+#[test]
+fn a_group_that_has_most_of_its_replicas_keeps_its_entries_when_the_meta_group_is_lost() {
+    let mut nodes = Nodes::formed(5);
+    let before = nodes.map();
+    let cache = nodes.open("cache", StoreClass::Cache);
+    for number in 0..100_u8 {
+        nodes.put(cache, &[number], &[number]);
+    }
+    // Two of the three that vote in the meta group.
+    let lost = [0, 1];
+    let is_lost = |key: &[u8]| {
+        let id = nodes.group(cache, key);
+        let group = before
+            .groups
+            .iter()
+            .find(|group| group.id == id)
+            .expect("it is there");
+        lost.iter().all(|node| group.replicas.contains(node))
+    };
+    let kept: Vec<u8> = (0..100).filter(|number| !is_lost(&[*number])).collect();
+    assert!(!kept.is_empty());
+    let index_of = |node: &u32| {
+        let address = &before.nodes[*node as usize].address;
+        (0..5)
+            .find(|index| nodes.address(*index) == address)
+            .expect("a node")
+    };
+    let indices: Vec<usize> = lost.iter().map(index_of).collect();
+    indices.iter().for_each(|node| nodes.kill(*node));
+    indices.iter().for_each(|node| nodes.start(*node));
+    nodes.wait_until_ready();
+    nodes.forget_sessions();
+    assert!(nodes.has_logged("most of the meta group is gone"));
+    for number in kept {
+        assert_eq!(nodes.get(cache, &[number]), Some(vec![number]), "{number}");
+    }
+}

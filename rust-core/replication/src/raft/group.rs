@@ -68,6 +68,8 @@ pub(crate) struct Core<M: GroupMachine> {
     registered: AtomicBool,
     /// It stops because it was told to.
     halting: Arc<AtomicBool>,
+    /// The last entry that was applied after it had stopped.
+    applied_since: Mutex<u64>,
 }
 
 impl<M: GroupMachine> RaftGroup<M> {
@@ -184,6 +186,7 @@ impl<M: GroupMachine> RaftGroup<M> {
             tasks: Mutex::new(tasks),
             registered: AtomicBool::new(false),
             halting,
+            applied_since: Mutex::new(0),
         }))
     }
 
@@ -369,12 +372,16 @@ impl<M: GroupMachine> RaftGroup<M> {
         ended.map_err(|_| MachineError::new("entries are still being applied"))?;
         let applied = *self.0.progress.borrow();
         let rest = self.0.gauge.after(applied).await.map_err(MachineError::new)?;
-        let machine = Arc::clone(&self.0.machine);
+        let core = Arc::clone(&self.0);
         let applying = holdfast_system::work::spawn_blocking(move || {
-            for entry in rest {
+            // Whoever asks again finds done what was done.
+            let mut done = core.applied_since.lock();
+            let before = *done;
+            for entry in rest.into_iter().filter(|entry| entry.log_id.index > before) {
                 if let Payload::Normal(bytes) = entry.payload {
-                    machine.apply(entry.log_id.index, &bytes.0)?;
+                    core.machine.apply(entry.log_id.index, &bytes.0)?;
                 }
+                *done = entry.log_id.index;
             }
             Ok(())
         });

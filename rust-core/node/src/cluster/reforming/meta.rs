@@ -24,18 +24,20 @@ struct Beginning {
 impl ClusterNode {
     /// Reforms the meta group here, when most of it is proven gone, everybody answers, and nobody else has come further.
     pub(crate) async fn reform_meta_if_lost(&self, heard: &[Description]) {
-        let Some(addresses) = self.survivors_of_lost_meta(heard) else {
+        let Some(survivors) = self.survivors_of_lost_meta(heard) else {
             return;
         };
-        let asked = addresses
+        let asked = survivors
             .iter()
-            .map(|address| self.ask_position(address, GroupId::META));
+            .map(|(address, _)| self.ask_position(address, GroupId::META));
         let positions = join_all(asked).await;
         let Some(own) = self.position(GroupId::META) else {
             return;
         };
-        for position in positions {
-            match position {
+        for ((_, replica), position) in survivors.iter().zip(positions) {
+            // Another replica than the one that is known here: it may have reformed the group meanwhile.
+            let known = position.filter(|position| Some(position.replica) == *replica);
+            match known {
                 // It has come further, or as far and is the one that all choose.
                 Some(other)
                     if (other.term, other.index, own.replica) > (own.term, own.index, other.replica) =>
@@ -52,8 +54,9 @@ impl ClusterNode {
         }
     }
 
-    /// Where the other survivors of the meta group are, if most of its voters are gone and every node of it answers.
-    fn survivors_of_lost_meta(&self, heard: &[Description]) -> Option<Vec<String>> {
+    /// Where the other survivors of the meta group are, with their replicas as far as they are known here, if most of its
+    /// voters are gone and every node of it answers.
+    fn survivors_of_lost_meta(&self, heard: &[Description]) -> Option<Vec<(String, Option<ReplicaId>)>> {
         let meta = self.meta()?;
         let machine = meta.machine().read();
         let cluster = machine.cluster()?;
@@ -86,7 +89,15 @@ impl ClusterNode {
         if heard.iter().any(|it| it.epoch > placement.epoch) {
             return None;
         }
-        Some(survivors.map(|it| it.founder.address.clone()).collect())
+        let replica_of = |it: &Description| {
+            let (node, _) = cluster.node_named(&it.founder.name)?;
+            let home = it.founder.disk.unwrap_or(it.founder.incarnation.0);
+            let mut members = placement.members.iter();
+            let own = members.find(|(_, member)| member.node == node && member.incarnation == home);
+            own.map(|(id, _)| *id)
+        };
+        let known = survivors.map(|it| (it.founder.address.clone(), replica_of(it)));
+        Some(known.collect())
     }
 
     /// Starts the meta group again with this node's state, under the next epoch, this node its only member for now.
