@@ -13,11 +13,11 @@ use std::time::Duration;
 use holdfast_proto::Code;
 use holdfast_proto::cluster::cluster_reply::Answer;
 use holdfast_proto::cluster::cluster_request::Ask;
-use holdfast_proto::cluster::{ClusterReply, ClusterRequest, MoveLeaderRequest};
-use holdfast_proto::session::{Operation, StoreClass, features, flags};
+use holdfast_proto::cluster::{ClusterReply, ClusterRequest, LeadersMoved, MoveLeaderRequest};
+use holdfast_proto::session::{Operation, RequestHeader, StoreClass, features, flags};
 
 use nodes::Nodes;
-use peer::{request, until};
+use peer::{items, request, until};
 use prost::Message;
 
 #[test]
@@ -294,11 +294,128 @@ fn a_session_that_nobody_uses_ends_in_its_groups_and_one_that_is_connected_does_
     assert_eq!(again.header.number, 5, "its first outcome is remembered");
     let expired = nodes.connect(leader, 72).call(increment.clone(), b"counter", &[]);
     assert_eq!(expired.header.code, Code::SessionExpired.number());
+    assert!(
+        expired.has(flags::OUTCOME_UNKNOWN),
+        "nobody knows what became of the first sending"
+    );
     // What is new opens it again.
     increment.flags &= !flags::RETRY;
     (increment.sequence, increment.first_unacknowledged) = (2, 2);
     let new = nodes.connect(leader, 72).call(increment, b"counter", &[]).ok();
     assert_eq!(new.header.number, 15);
+}
+
+/// What an operator orders at a node.
+fn move_leader(nodes: &Nodes, at: usize, group: u32, to: usize) -> LeadersMoved {
+    let ask = MoveLeaderRequest {
+        group,
+        node: format!("n{to}"),
+    };
+    let asked = ClusterRequest {
+        ask: Some(Ask::MoveLeader(ask)),
+    };
+    let reply = nodes
+        .connect(at, 5)
+        .call(request(Operation::ClusterAdmin, 0), &[], &asked.encode_to_vec());
+    let reply = ClusterReply::decode(&reply.ok().payload[..]).expect("an answer");
+    match reply.answer {
+        Some(Answer::Moved(moved)) => moved,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_batch_that_a_move_of_its_leader_cuts_is_not_said_not_to_have_begun() {
+    let nodes = Nodes::formed(3);
+    let store = nodes.open("table", StoreClass::Coordination);
+    let (counter, group) = (b"counter", nodes.group(store, b"counter"));
+    let mut increment = request(Operation::Increment, store.id);
+    increment.delta = 1;
+    let get = request(Operation::Get, store.id);
+    // Each read waits for the change before it, so that they are many entries.
+    let changes = 500;
+    let pair = [(increment, &counter[..], &[][..]), (get, &counter[..], &[][..])];
+    let payload = items(&pair).repeat(changes);
+    let mut batch = request(Operation::Batch, store.id);
+    batch.group = group;
+    batch.items = 2 * changes as u32;
+    let count = || {
+        let text = nodes.get(store, counter).unwrap_or(b"0".to_vec());
+        let text = String::from_utf8(text).expect("a number's text");
+        text.parse::<usize>().expect("a number")
+    };
+    let mut cut = 0;
+    for _ in 0..10 {
+        let leader = nodes.leader_of_key(store, counter);
+        let before = count();
+        let mut peer = nodes.connect(leader, 1_000_000);
+        let number = peer.send(batch.clone(), &[], &payload);
+        until("the batch is under way", || count() > before);
+        move_leader(&nodes, (leader + 2) % 3, group, (leader + 1) % 3);
+        let reply = peer.wait(number);
+        let made = count() - before;
+        if reply.header.error().is_none() {
+            assert_eq!(made, changes);
+        } else if made > 0 {
+            cut += 1;
+            assert!(
+                reply.has(flags::OUTCOME_UNKNOWN),
+                "{made} were made: {:?}",
+                reply.header
+            );
+        }
+    }
+    assert!(cut > 0, "no move came in the middle of a batch");
+}
+
+#[test]
+fn a_clear_that_a_move_of_its_leader_cuts_is_neither_begun_anew_nor_said_not_to_have_begun() {
+    let nodes = Nodes::formed(3);
+    let cache = nodes.open("cache", StoreClass::Cache);
+    let group = nodes.group(cache, b"k0");
+    // A step removes 1,024 of them.
+    let keys: Vec<String> = (0..)
+        .map(|number| format!("k{number}"))
+        .filter(|key| nodes.group(cache, key.as_bytes()) == group)
+        .take(20_000)
+        .collect();
+    let put = request(Operation::Put, cache.id);
+    let puts: Vec<_> = keys
+        .iter()
+        .map(|key| (put.clone(), key.as_bytes(), &b"v"[..]))
+        .collect();
+    let (puts, mut fill) = (items(&puts), request(Operation::Batch, cache.id));
+    (fill.group, fill.items) = (group, keys.len() as u32);
+    let of_group = |operation| {
+        let mut header = request(operation, cache.id);
+        header.group = group;
+        header.flags = flags::PREFIX;
+        header
+    };
+    let ask = |header: &RequestHeader, key: &[u8], value: &[u8]| {
+        nodes
+            .follow(cache, b"k0", |peer| peer.call(header.clone(), key, value), 1_000)
+            .ok()
+    };
+    let count = || ask(&of_group(Operation::Count), b"k", &[]).header.number as usize;
+    let mut cut = 0;
+    for _ in 0..10 {
+        ask(&fill, &[], &puts);
+        assert_eq!(count(), keys.len());
+        let leader = nodes.leader_of_key(cache, b"k0");
+        let mut peer = nodes.connect(leader, 1_000_000);
+        let number = peer.send(of_group(Operation::Clear), b"k", &[]);
+        until("the clear is under way", || count() < keys.len());
+        move_leader(&nodes, (leader + 2) % 3, group, (leader + 1) % 3);
+        let reply = peer.wait(number);
+        if reply.header.error().is_some() {
+            cut += 1;
+            assert!(reply.has(flags::OUTCOME_UNKNOWN), "{:?}", reply.header);
+        } else {
+            assert_eq!((reply.header.number as usize, count()), (keys.len(), 0));
+        }
+    }
+    assert!(cut > 0, "no move came in the middle of a clear");
 }
 
 #[test]
@@ -309,23 +426,8 @@ fn leaderships_move_as_an_operator_says_and_a_linearizable_reader_elsewhere_is_s
     let leader = nodes.leader_of_key(store, b"key");
     let group = nodes.group(store, b"key");
     let to = (leader + 1) % 3;
-    let ask = MoveLeaderRequest {
-        group,
-        node: format!("n{to}"),
-    };
-    let asked = ClusterRequest {
-        ask: Some(Ask::MoveLeader(ask)),
-    };
     // Any node will do.
-    let reply = nodes.connect((leader + 2) % 3, 5).call(
-        request(Operation::ClusterAdmin, 0),
-        &[],
-        &asked.encode_to_vec(),
-    );
-    let reply = ClusterReply::decode(&reply.ok().payload[..]).expect("an answer");
-    let Some(Answer::Moved(moved)) = reply.answer else {
-        panic!("{reply:?}")
-    };
+    let moved = move_leader(&nodes, (leader + 2) % 3, group, to);
     assert_eq!((moved.moves.len(), moved.moves[0].error.as_str()), (1, ""));
     let reply = nodes
         .connect(leader, 9)

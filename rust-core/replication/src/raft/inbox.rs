@@ -43,11 +43,14 @@ impl<M: GroupMachine> GroupInbox<M> {
         let core = self.core.upgrade().ok_or(Refusal::Stopped)?;
         let raft = &core.raft;
         match ask {
-            Ask::Append(append) => raft
-                .append_entries(append)
-                .await
-                .map(Answer::Append)
-                .map_err(stopped),
+            Ask::Append(append) => {
+                // The rest of a former leader's snapshot does not come any more.
+                self.receiving
+                    .lock()
+                    .take_if(|receiving| receiving.vote != append.vote);
+                let appended = raft.append_entries(append).await;
+                appended.map(Answer::Append).map_err(stopped)
+            }
             Ask::Vote(vote) => raft.vote(vote).await.map(Answer::Vote).map_err(stopped),
             Ask::PreVote(vote) => raft.pre_vote(vote).await.map(Answer::Vote).map_err(stopped),
             Ask::Transfer(transfer) => raft

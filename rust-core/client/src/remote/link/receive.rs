@@ -348,11 +348,16 @@ fn read<'a>(arrived: &mut Arrived, bytes: &'a [u8], taken: &Taken) -> Result<Rep
     Ok(Reply { header, payload })
 }
 
-/// What stopped a change that was sent before on its way to the session's record says nothing about the first sending.
+/// What stopped a change that was sent before on its way to the session's record says nothing about the first sending, and
+/// neither does a group that has forgotten the session.
 #[cold]
 fn of_a_retry(error: Error, taken: &Taken) -> Error {
-    let on_the_way = error.is_transient() || matches!(error.code, Code::Cancelled | Code::Internal);
-    if taken.is_change && taken.was_sent && on_the_way {
+    let says_nothing = error.is_transient()
+        || matches!(
+            error.code,
+            Code::Cancelled | Code::Internal | Code::SessionExpired
+        );
+    if taken.is_change && taken.was_sent && says_nothing {
         return error.with_outcome(holdfast_proto::Outcome::Unknown);
     }
     error

@@ -1,11 +1,12 @@
 //! Mixed operations of one request, in their order.
 
+use std::sync::atomic::Ordering;
+
 use holdfast_proto::session::{ItemReader, Operation, ReplyHeader, RequestHeader, operation_of, push_item};
 use holdfast_proto::{Code, Error};
-use holdfast_replication::raft::Proposed;
-use holdfast_state::{Outcome, SESSION_WINDOW};
+use holdfast_replication::raft::{ProposeError, Proposed};
+use holdfast_state::{Machine, Outcome, SESSION_WINDOW, Store};
 
-use super::change::Ready;
 use super::{Away, Here};
 use crate::cluster::group::Coming;
 use crate::server::answer::Answer;
@@ -16,6 +17,16 @@ use crate::server::many::{of_items, reply_too_large, room_for, survey};
 enum Item<'a> {
     Known(Box<Result<Answer, Away>>),
     Coming(&'a [u8], Proposed<Outcome>, Option<Coming>),
+}
+
+/// How far a batch has come.
+#[derive(Default)]
+struct Progress<'a> {
+    answers: Vec<Answer>,
+    /// Behind those that are answered.
+    coming: Vec<Item<'a>>,
+    /// One of its changes was made, or may be.
+    made: bool,
 }
 
 impl Here<'_> {
@@ -31,59 +42,102 @@ impl Here<'_> {
             return Err(Failure::new(Code::BatchTooLarge, message).into());
         }
         let (machine, store) = self.state().await?;
-        let mut answers: Vec<Answer> = Vec::with_capacity(items);
-        let mut coming: Vec<Item<'_>> = Vec::new();
+        let mut progress = Progress::default();
+        let done = self.run_items(&machine, &store, &mut progress).await;
+        let Err(away) = done else {
+            return write(progress.answers, room);
+        };
+        // What was proposed behind the item that was turned away may be made all the same.
+        for item in progress.coming {
+            if let Item::Coming(_, proposed, _) = item {
+                progress.made |= may_be_made(&proposed.await);
+            }
+        }
+        match away {
+            // Nobody may take it for a batch that was not begun. One that may be repeated is, as a whole, and what is done
+            // is not done again.
+            Away::Elsewhere(_) if progress.made => Err(Away::Lost),
+            Away::Elsewhere(leader) => {
+                asked.proposed.store(false, Ordering::Relaxed);
+                Err(Away::Elsewhere(leader))
+            }
+            away => Err(away),
+        }
+    }
+
+    async fn run_items<'a>(
+        &'a self,
+        machine: &Machine,
+        store: &Store,
+        progress: &mut Progress<'a>,
+    ) -> Result<(), Away> {
+        let asked = self.asked;
         let mut reader = ItemReader::new(&asked.payload);
         let mut sequence = asked.header.sequence;
         while let Some((item, key, value)) = reader.next::<RequestHeader>()? {
-            match operation_of(&item) {
-                Err(error) => coming.push(Item::Known(Box::new(Err(error.into())))),
+            let next = match operation_of(&item) {
+                Err(error) => Item::Known(Box::new(Err(error.into()))),
                 Ok(operation @ (Operation::Get | Operation::Exists)) => {
-                    self.settle(&mut coming, &mut answers).await?;
+                    self.settle(progress).await?;
                     self.group.raft().read_barrier(self.mode()).await?;
-                    let got = self.get(&machine, &store, operation, &item, key).await;
-                    coming.push(Item::Known(Box::new(got)));
+                    let got = self.get(machine, store, operation, &item, key).await;
+                    Item::Known(Box::new(got))
                 }
                 Ok(operation) => {
                     self.group.raft().hear_majority().await?;
                     let ready = self
-                        .prepare(&machine, &store, operation, &item, sequence, key, value)
+                        .prepare(machine, store, operation, &item, sequence, key, value)
                         .await;
-                    coming.push(match ready {
+                    match ready.and_then(|ready| Ok((self.propose(ready.commands)?, ready.coming))) {
+                        Ok((proposed, coming)) => Item::Coming(key, proposed, coming),
                         Err(away) => Item::Known(Box::new(Err(away))),
-                        Ok(Ready { commands, coming }) => {
-                            let proposed = self.propose(commands)?;
-                            Item::Coming(key, proposed, coming)
-                        }
-                    });
+                    }
                 }
-            }
+            };
+            progress.coming.push(next);
             if sequence != 0 {
                 sequence = sequence.saturating_add(1);
             }
         }
-        self.settle(&mut coming, &mut answers).await?;
-        write(answers, room)
+        self.settle(progress).await
     }
 
     /// Waits for what was proposed. A batch that was lost in part is repeated as a whole: what is done is not done again.
-    async fn settle(&self, coming: &mut Vec<Item<'_>>, answers: &mut Vec<Answer>) -> Result<(), Away> {
-        for item in coming.drain(..) {
+    async fn settle(&self, progress: &mut Progress<'_>) -> Result<(), Away> {
+        let mut coming = std::mem::take(&mut progress.coming).into_iter();
+        while let Some(item) = coming.next() {
             let result = match item {
                 Item::Known(result) => *result,
-                Item::Coming(key, proposed, coming) => {
+                Item::Coming(key, proposed, charged) => {
                     let outcome = proposed.await;
-                    drop(coming);
-                    self.reply(key, outcome?.pop()).map(Answer::from)
+                    drop(charged);
+                    progress.made |= may_be_made(&outcome);
+                    outcome
+                        .map_err(Away::from)
+                        .and_then(|mut outcomes| self.reply(key, outcomes.pop()))
+                        .map(Answer::from)
                 }
             };
-            answers.push(match result {
+            progress.answers.push(match result {
                 Ok(answer) => answer,
                 Err(Away::Failed(Failure::Refused(error))) => ReplyHeader::failure(&error).into(),
-                Err(away) => return Err(away),
+                Err(away) => {
+                    progress.coming = coming.collect();
+                    return Err(away);
+                }
             });
         }
         Ok(())
+    }
+}
+
+/// Whether what was proposed with this outcome may have been made.
+fn may_be_made<T>(outcome: &Result<T, ProposeError>) -> bool {
+    match outcome {
+        Ok(_) | Err(ProposeError::Unknown) => true,
+        Err(ProposeError::NotLeader { .. } | ProposeError::Stopped | ProposeError::Overloaded { .. }) => {
+            false
+        }
     }
 }
 

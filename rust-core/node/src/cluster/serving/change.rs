@@ -17,6 +17,7 @@ use super::{Away, Here};
 use crate::cluster::duties::of_leader;
 use crate::cluster::group::Coming;
 use crate::server::answer::{Answer, check_change};
+use crate::server::failure::Failure;
 
 /// Entries that one step of a clear by prefix or range removes at most.
 const CLEAR_STEP: u32 = 1_024;
@@ -174,9 +175,24 @@ impl Here<'_> {
         self.present(&machine, &store).await?;
         let through = machine.revision();
         let (mut removed, mut version, mut slot) = (0, 0, Slot(0));
+        let mut begun = false;
         loop {
             let command = self.clear_step(range, through, slot);
-            let outcome = self.propose(vec![command])?.await?.pop();
+            let outcome = match self.propose(vec![command]) {
+                Ok(proposed) => proposed.await.map_err(Away::from),
+                Err(away) => Err(away),
+            };
+            let outcome = match outcome {
+                Ok(mut outcomes) => outcomes.pop(),
+                Err(Away::Elsewhere(leader)) if !begun => {
+                    asked.proposed.store(false, Ordering::Relaxed);
+                    return Err(Away::Elsewhere(leader));
+                }
+                // Begun anew, it would remove what others have put meanwhile.
+                Err(away) if begun => return Err(self.cleared_in_part(away).into()),
+                Err(away) => return Err(away),
+            };
+            begun = true;
             match outcome.ok_or(Away::Lost)? {
                 Outcome::Removed {
                     count,
@@ -204,6 +220,18 @@ impl Here<'_> {
         .into())
     }
 
+    #[cold]
+    fn cleared_in_part(&self, away: Away) -> Error {
+        let reason = match away {
+            Away::Failed(Failure::Refused(error)) => error.message,
+            _ => "the group's leader changed".to_owned(),
+        };
+        let store = &self.asked.store.name;
+        let message =
+            format!("store '{store}': a part of the range was removed, and perhaps all of it: {reason}");
+        Error::new(Code::Unavailable, message).with_outcome(holdfast_proto::Outcome::Unknown)
+    }
+
     fn clear_step(&self, range: KeyRange<'_>, through: i64, slot: Slot) -> Bytes {
         let command = Command::InStore {
             store: self.asked.store.id,
@@ -221,7 +249,12 @@ impl Here<'_> {
     /// The error of a change, saying of which key and store it is.
     #[cold]
     fn named(&self, key: &[u8], error: StateError) -> Error {
+        let forgotten = self.asked.header.has(flags::RETRY) && error == StateError::SessionExpired;
         let mut error = Error::from(error);
+        if forgotten {
+            // Its first sending may have been made, and the record of it is gone with the session.
+            error = error.with_outcome(holdfast_proto::Outcome::Unknown);
+        }
         let (key, store) = (escape_key(key), &self.asked.store.name);
         error.message = format!("key '{key}' of store '{store}': {}", error.message);
         error
