@@ -58,7 +58,8 @@ pub struct PeerOptions {
     pub secret: String,
     /// Bytes of the largest value: messages may have 1 MiB more.
     pub largest_value: usize,
-    /// Bytes per second that all snapshots sent by this node may take together.
+    /// Bytes per second that all snapshots sent by this node may take together. Each byte is encoded here and restored there:
+    /// on two cores for three nodes, four times as many took a third of what the cluster does meanwhile.
     pub snapshot_bytes_per_second: u64,
     /// Makes connections.
     pub dial: Arc<dyn Dial>,
@@ -69,7 +70,7 @@ impl Default for PeerOptions {
         Self {
             secret: String::new(),
             largest_value: 16 * 1024 * 1024,
-            snapshot_bytes_per_second: 128 * 1024 * 1024,
+            snapshot_bytes_per_second: 32 * 1024 * 1024,
             dial: Arc::new(DialTcp),
         }
     }
