@@ -416,6 +416,8 @@ impl ClusterNode {
             return;
         }
         self.known_stores.store(Arc::default());
+        // The epochs of the cluster that it is to belong to may be others.
+        self.awaits_epoch.store(0, Ordering::Release);
         let incarnation = Incarnation(random());
         self.incarnation.store(Arc::new(incarnation));
         let me = Founder {
